@@ -1,0 +1,196 @@
+//! How workers come and go: retiring, tuning, closing, rebooting (README, "Workers").
+
+use super::control::Control;
+use super::seat::Verdict;
+use super::word::CLOSED;
+use super::{Counts, Gate, Next, STARVED, SURPLUS, Workers};
+use crate::error::Error;
+use crate::sync::{Ordering, mutant};
+
+/// One look at everything the lock guards.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) running: usize,
+    pub(crate) accepted: usize,
+    pub(crate) waiting: usize,
+    pub(crate) counts: Counts,
+}
+
+/// What a worker that asked to leave is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Retire {
+    /// It does not count any more and has to leave.
+    Leave,
+    /// A task has been accepted that counts on it.
+    Needed,
+    /// It is one of those that always stay.
+    Kept,
+}
+
+impl Gate {
+    /// Whether a worker without a task should ask to leave: the pool is closed or has too many, and
+    /// there are fewer tasks than workers. A look without the lock; [`Gate::retire`] decides.
+    pub(crate) fn is_unneeded(&self) -> bool {
+        let word = self.look();
+        (word.has(CLOSED) || self.has_surplus()) && word.accepted() < self.live()
+    }
+
+    /// A worker that has no task and finds none asks to leave: it has expired, or is unneeded.
+    pub(crate) fn retire(&self, expired: bool) -> Retire {
+        let mut control = self.lock();
+        let floor = if control.closed {
+            0
+        } else if expired {
+            self.limits.min_workers.min(control.capacity)
+        } else {
+            control.capacity
+        };
+        if control.live <= floor {
+            return Retire::Kept;
+        }
+        let live = control.live;
+        let base = self.base_for(control.capacity, live - 1);
+        let change = base as i64 - control.base as i64;
+        // [A1] Only while a worker is left for each accepted task, seen in the same step.
+        let left = self.update(|word| {
+            (word.accepted() < live || mutant("A1")).then(|| word.with_room(change))
+        });
+        if left.is_err() {
+            return Retire::Needed;
+        }
+        control.base = base;
+        control.live = live - 1;
+        control.counts.purged += u64::from(!control.closed);
+        self.settle_line(control);
+        Retire::Leave
+    }
+
+    /// Whether more workers live than the capacity allows. A look without the lock.
+    pub(crate) fn has_surplus(&self) -> bool {
+        // ORDERING: Relaxed; whoever tuned has written it itself.
+        self.hints.load(Ordering::Relaxed) & SURPLUS != 0
+    }
+
+    #[cold]
+    pub(super) fn follow_hints(&self, hints: u32, workers: &dyn Workers) -> Next {
+        let mut control = self.lock();
+        if hints & SURPLUS != 0 && control.live > control.capacity {
+            // [A1] It leaves with the place of the task it has just finished; the others keep theirs.
+            control.live -= 1;
+            control.counts.purged += 1;
+            self.rebase(&mut control, 0);
+            self.settle_line(control);
+            return Next::Leave;
+        }
+        if hints & STARVED != 0 {
+            self.start_for_queued(&mut control, workers);
+            self.settle_line(control);
+        }
+        Next::Stay
+    }
+
+    /// Starts workers for accepted tasks that have none.
+    fn start_for_queued(&self, control: &mut Control, workers: &dyn Workers) {
+        while control.may_start() && self.look().accepted() > control.live {
+            if !self.start_one(control, workers) {
+                return;
+            }
+            self.rebase(control, 0);
+        }
+    }
+
+    /// A task ended its thread. True if another worker took its place; false if the system refused
+    /// one, and this thread has to go on serving.
+    pub(crate) fn replace_lost(&self, index: usize, workers: &dyn Workers) -> bool {
+        let mut control = self.lock();
+        control.counts.lost += 1;
+        let replaced = self.start_one(&mut control, workers);
+        if replaced {
+            // The lost one leaves as the new one comes: neither `live` nor the word changes.
+            control.live -= 1;
+            control.threads -= 1;
+            control.indices.give_back(index);
+        }
+        replaced
+    }
+
+    /// A worker's thread is about to end; `index` is free again.
+    pub(crate) fn thread_ends(&self, index: usize) {
+        let mut control = self.lock();
+        control.indices.give_back(index);
+        control.threads -= 1;
+        self.settle_drainers(&mut control);
+    }
+
+    /// The workers that are to be there from the start.
+    pub(crate) fn start_min_workers(&self, workers: &dyn Workers) -> Result<(), Error> {
+        let mut control = self.lock();
+        self.start_up_to_min(&mut control, workers)
+    }
+
+    fn start_up_to_min(&self, control: &mut Control, workers: &dyn Workers) -> Result<(), Error> {
+        while control.live < self.limits.min_workers.min(control.capacity) {
+            if !self.start_one(control, workers) {
+                return Err(Error::Spawn);
+            }
+            self.rebase(control, 0);
+        }
+        Ok(())
+    }
+
+    /// Changes the capacity.
+    pub(crate) fn tune(&self, capacity: usize, workers: &dyn Workers) -> Result<(), Error> {
+        if !self.limits.tunable {
+            return Err(Error::Unsupported);
+        }
+        let mut control = self.lock();
+        control.capacity = capacity;
+        self.rebase(&mut control, 0);
+        self.start_for_queued(&mut control, workers);
+        self.settle_line(control);
+        Ok(())
+    }
+
+    /// Closes the pool; false if it was closed.
+    pub(crate) fn close(&self) -> bool {
+        let mut control = self.lock();
+        if control.closed {
+            return false;
+        }
+        control.closed = true;
+        // [A8] From here on nothing is accepted: every acceptance is an exchange of this word, or is
+        // made under this lock.
+        let _ = self.update(|word| Some(word.with(CLOSED, CLOSED)));
+        control.line.dismiss(Verdict::Closed);
+        self.settle_line(control);
+        true
+    }
+
+    /// Opens the pool again.
+    pub(crate) fn reopen(&self, workers: &dyn Workers) -> Result<(), Error> {
+        let mut control = self.lock();
+        if !control.closed {
+            return Ok(());
+        }
+        self.start_up_to_min(&mut control, workers)?;
+        control.closed = false;
+        control.drained = false;
+        for seat in control.drainers.drain(..) {
+            seat.tell(Verdict::Canceled);
+        }
+        let _ = self.update(|word| Some(word.with(CLOSED, 0)));
+        self.settle_line(control);
+        Ok(())
+    }
+
+    /// One consistent look.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let control = self.lock();
+        Snapshot {
+            running: control.live,
+            accepted: self.look().accepted(),
+            waiting: control.line.len(),
+            counts: control.counts,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Who may start a task now, who waits, who is turned away.
+//!
+//! The README beside this file has the words, the protocols, the invariants `[A1]` … and the table
+//! of orderings that the comments here point to.
+
+#![forbid(unsafe_code)]
+
+mod control;
+mod life;
+mod line;
+#[cfg(all(test, loom))]
+mod models;
+mod seat;
+mod wait;
+mod word;
+
+use crossbeam_utils::CachePadded;
+
+use crate::clock::Deadline;
+use crate::config::Config;
+use crate::error::Error;
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, spin_loop};
+
+use control::Control;
+pub(crate) use control::Counts;
+pub(crate) use life::Retire;
+pub(crate) use word::TASKS_MAX;
+use word::{CLOSED, FINISH, WAITERS, Word};
+
+/// The system refused a worker.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused;
+
+/// What starts workers. Called with the gate locked, so it must not call the gate.
+pub(crate) trait Workers {
+    /// Starts a worker, or reports that the system refused it. The worker counts as live when this
+    /// has returned.
+    fn start(&self, index: usize) -> Result<(), Refused>;
+}
+
+/// How long a caller is willing to wait for room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    /// Not at all.
+    Never,
+    /// Until the deadline, which may be never.
+    Until(Deadline),
+}
+
+/// Who is asking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Any thread.
+    Outsider,
+    /// A live worker of this pool, inside a task: if it waits, that is one worker fewer to make
+    /// room.
+    Worker,
+}
+
+/// What a worker that has ended a task has to look at besides the next task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing: take the next task.
+    Stay,
+    /// It was surplus and does not count any more.
+    Leave,
+}
+
+/// Looks at the word before a caller stands in line.
+const LOOKS: u32 = 60;
+
+/// More workers live than the capacity allows.
+const SURPLUS: u32 = 1;
+/// The system refused a worker that an accepted task could use.
+const STARVED: u32 = 2;
+
+/// The admission of one pool.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    /// See [`Word`]. Every submit and every finish writes it.
+    word: CachePadded<AtomicU64>,
+    /// [`SURPLUS`] and [`STARVED`], for workers between two tasks. Written under the lock.
+    hints: AtomicU32,
+    /// Copies of what the lock guards, for getters.
+    live: AtomicUsize,
+    capacity: AtomicUsize,
+    waiting: AtomicUsize,
+    /// 1 while a caller looks for room without standing in line.
+    looking: AtomicU32,
+    /// What never changes.
+    limits: Limits,
+    control: CachePadded<Mutex<Control>>,
+}
+
+/// What a pool was made with, as far as admission needs it.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    unlimited: bool,
+    tunable: bool,
+    queue_capacity: usize,
+    max_waiting: usize,
+    min_workers: usize,
+}
+
+impl Gate {
+    /// The gate of an open pool without workers.
+    pub(crate) fn new(config: &Config) -> Self {
+        let control = Control::new(config);
+        Self {
+            word: CachePadded::new(AtomicU64::new(Word::EMPTY.0)),
+            hints: AtomicU32::new(0),
+            live: AtomicUsize::new(0),
+            capacity: AtomicUsize::new(control.capacity),
+            waiting: AtomicUsize::new(0),
+            looking: AtomicU32::new(0),
+            limits: Limits {
+                unlimited: config.capacity.is_none(),
+                tunable: config.capacity.is_some() && !config.pre_alloc,
+                queue_capacity: config.queue_capacity,
+                max_waiting: config.max_waiting,
+                min_workers: config.min_workers,
+            },
+            control: CachePadded::new(Mutex::new(control)),
+        }
+    }
+
+    /// Accepts up to `want` tasks if a worker, or a place in the queue, is there for them without
+    /// anything else having to happen. Says how many.
+    #[inline]
+    pub(crate) fn accept_on_sight(&self, want: usize) -> usize {
+        // ORDERING: Relaxed; the exchange below checks what was read.
+        let mut seen = Word(self.word.load(Ordering::Relaxed));
+        loop {
+            let count = seen.on_sight(want);
+            if count == 0 {
+                return 0;
+            }
+            // ORDERING: [O1]
+            match self.word.compare_exchange_weak(
+                seen.0,
+                seen.accept(count).0,
+                Ordering::AcqRel,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return count,
+                Err(now) => seen = Word(now),
+            }
+        }
+    }
+
+    /// Looks for room for about as long as it would cost to fall asleep and be woken. Only one caller
+    /// at a time does, and only while nobody waits and no worker could be started instead.
+    #[cold]
+    pub(crate) fn accept_after_a_while(&self) -> bool {
+        // ORDERING: Relaxed; hints. A second caller that looks is a waste, not a fault.
+        let full = self.live.load(Ordering::Relaxed) >= self.capacity.load(Ordering::Relaxed);
+        if !full || self.looking.swap(1, Ordering::Relaxed) != 0 {
+            return false;
+        }
+        let mut accepted = false;
+        for _ in 0..LOOKS {
+            spin_loop();
+            let word = self.look();
+            if word.has(CLOSED | WAITERS) {
+                break;
+            }
+            if word.room() > 0 && self.accept_on_sight(1) == 1 {
+                accepted = true;
+                break;
+            }
+        }
+        // ORDERING: as above.
+        self.looking.store(0, Ordering::Relaxed);
+        accepted
+    }
+
+    /// Accepts one task by whatever it takes: a new worker, or waiting for room.
+    #[cold]
+    pub(crate) fn accept(
+        &self,
+        patience: Patience,
+        caller: Caller,
+        workers: &dyn Workers,
+    ) -> Result<(), Error> {
+        self.accept_in_line(patience, caller, workers)
+    }
+
+    /// A task has ended: its place is free. Says whether the pool is closed, in which case workers
+    /// that sleep have to look whether they can leave (W4).
+    #[inline]
+    pub(crate) fn finish(&self) -> bool {
+        // ORDERING: [O2]
+        let before = Word(self.word.fetch_add(FINISH, Ordering::AcqRel));
+        debug_assert!(before.accepted() > 0, "finish without a task: {before:?}");
+        if before.concerns_finisher() {
+            self.look_after_finish();
+        }
+        before.has(CLOSED)
+    }
+
+    #[cold]
+    fn look_after_finish(&self) {
+        let mut control = self.control.lock();
+        self.settle_watchers(&mut control);
+        self.settle_line(control);
+    }
+
+    /// What a worker that has just finished a task has to do before it takes the next.
+    #[inline]
+    pub(crate) fn after_task(&self, workers: &dyn Workers) -> Next {
+        // ORDERING: Relaxed; a hint. Whoever acts on it decides under the lock.
+        match self.hints.load(Ordering::Relaxed) {
+            0 => Next::Stay,
+            hints => self.follow_hints(hints, workers),
+        }
+    }
+
+    /// Accepted and unfinished tasks.
+    pub(crate) fn accepted(&self) -> usize {
+        self.look().accepted()
+    }
+
+    /// Live workers.
+    pub(crate) fn live(&self) -> usize {
+        // ORDERING: Relaxed; a figure for people.
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// The capacity; `None` if unlimited.
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        // ORDERING: Relaxed; a figure for people.
+        (!self.limits.unlimited).then(|| self.capacity.load(Ordering::Relaxed))
+    }
+
+    /// How many submits would be accepted now; `None` if unlimited.
+    pub(crate) fn available(&self) -> Option<usize> {
+        let word = self.look();
+        if word.has(CLOSED) {
+            return Some(0);
+        }
+        let limit = self.limit_of(self.capacity()?);
+        Some(limit.saturating_sub(word.accepted()))
+    }
+
+    /// Callers that wait to submit.
+    pub(crate) fn waiting(&self) -> usize {
+        // ORDERING: Relaxed; a figure for people.
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// Whether the pool is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.look().has(CLOSED)
+    }
+
+    fn look(&self) -> Word {
+        // ORDERING: [O3]
+        Word(self.word.load(Ordering::Acquire))
+    }
+
+    /// How many tasks may be unfinished at that capacity.
+    fn limit_of(&self, capacity: usize) -> usize {
+        capacity.saturating_add(self.limits.queue_capacity).min(TASKS_MAX)
+    }
+
+    /// Changes the word by `change`, which may refuse by `None`; gives the word it was made from.
+    fn update(&self, mut change: impl FnMut(Word) -> Option<Word>) -> Result<Word, Word> {
+        // ORDERING: [O1] for the exchange; the loads before it are checked by it.
+        self.word
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| change(Word(word)).map(|word| word.0))
+            .map(Word)
+            .map_err(Word)
+    }
+
+    /// The lock, for statistics and for the engine.
+    fn lock(&self) -> MutexGuard<'_, Control> {
+        self.control.lock()
+    }
+}

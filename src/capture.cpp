@@ -1,0 +1,75 @@
+// Calls a task and catches the C++ exception that leaves it, without linking the C++ runtime.
+//
+// Every reference to that runtime is weak. In a process that has it (a C++ program, or a C program
+// with a C++ library) they resolve and the exception is caught. In one that has not they stay null:
+// no C++ exception can exist there, and the task is called directly. A type info that stayed null
+// would make its catch clause match everything, so each symbol is looked at before a try is entered.
+
+#include <cxxabi.h>
+#include <exception>
+
+__asm__(".weak __gxx_personality_v0");
+__asm__(".weak __cxa_begin_catch");
+__asm__(".weak __cxa_end_catch");
+__asm__(".weak __cxa_rethrow");
+__asm__(".weak _ZTISt9exception");
+__asm__(".weak _ZTIN10__cxxabiv115__forced_unwindE");
+
+extern "C" {
+extern const char personality __asm__("__gxx_personality_v0") __attribute__((weak));
+extern const char begin_catch __asm__("__cxa_begin_catch") __attribute__((weak));
+extern const char end_catch __asm__("__cxa_end_catch") __attribute__((weak));
+extern const char rethrow __asm__("__cxa_rethrow") __attribute__((weak));
+extern const char exception_type __asm__("_ZTISt9exception") __attribute__((weak));
+extern const char forced_type __asm__("_ZTIN10__cxxabiv115__forced_unwindE") __attribute__((weak));
+
+using Function = void (*)(void *);
+using Caught = void (*)(const char *);
+using IsPanicking = bool (*)();
+}
+
+// libstdc++: the end of a thread (pthread_exit, a cancellation) is an exception too, and must go on.
+static void call_under_libstdcxx(Function function, void *arg, Caught caught, IsPanicking is_panicking)
+{
+    try {
+        function(arg);
+    } catch (abi::__forced_unwind &) {
+        throw;
+    } catch (const std::exception &exception) {
+        caught(exception.what());
+    } catch (...) {
+        // What it is cannot be asked: the type of a foreign exception is not to be looked at.
+        if (is_panicking()) {
+            throw;
+        }
+        caught("a C++ exception that is not a std::exception");
+    }
+}
+
+// Another runtime, such as libc++, which has no type for the end of a thread and does not catch it.
+static void call_under_other(Function function, void *arg, Caught caught, IsPanicking is_panicking)
+{
+    try {
+        function(arg);
+    } catch (const std::exception &exception) {
+        caught(exception.what());
+    } catch (...) {
+        if (is_panicking()) {
+            throw;
+        }
+        caught("a C++ exception that is not a std::exception");
+    }
+}
+
+extern "C" __attribute__((visibility("hidden"))) void antpool_shim_call(Function function, void *arg,
+                                                                        Caught caught,
+                                                                        IsPanicking is_panicking)
+{
+    if (!&personality || !&begin_catch || !&end_catch || !&rethrow || !&exception_type) {
+        function(arg);
+    } else if (&forced_type) {
+        call_under_libstdcxx(function, arg, caught, is_panicking);
+    } else {
+        call_under_other(function, arg, caught, is_panicking);
+    }
+}

@@ -1,0 +1,68 @@
+//! How a pool is to behave, as the core knows it, and the checks that need no C.
+
+use std::ffi::CString;
+use std::time::Duration;
+
+use crate::error::Error;
+
+/// The most workers a pool can be given.
+pub(crate) const CAPACITY_MAX: usize = (1 << 24) - 1;
+/// A queue without a limit of its own.
+pub(crate) const QUEUE_UNBOUNDED: usize = usize::MAX;
+
+/// Everything a pool is made from. Nothing in it changes later but the capacity.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The most workers; `None`: as many as the system grants.
+    pub(crate) capacity: Option<usize>,
+    /// How long a worker without a task stays; `None`: for ever.
+    pub(crate) expiry: Option<Duration>,
+    /// Whether all bookkeeping is allocated at once.
+    pub(crate) pre_alloc: bool,
+    /// Whether a plain submit to a full pool is turned away instead of waiting.
+    pub(crate) nonblocking: bool,
+    /// Whether a failed task that nobody handles ends the process.
+    pub(crate) abort_on_panic: bool,
+    /// How many callers may wait at one time.
+    pub(crate) max_waiting: usize,
+    /// How many tasks are accepted beyond the capacity.
+    pub(crate) queue_capacity: usize,
+    /// Workers that are there from the start and never expire.
+    pub(crate) min_workers: usize,
+    /// Bytes of stack per worker; 0 is the default.
+    pub(crate) stack_size: usize,
+    /// What logs and debuggers call the pool.
+    pub(crate) name: CString,
+    /// Whether it lives as long as the process, so that nobody ever joins its threads.
+    pub(crate) never_destroyed: bool,
+}
+
+impl Config {
+    /// The process-wide pool.
+    pub(crate) fn default_pool() -> Self {
+        Self {
+            capacity: Some(512),
+            expiry: Some(Duration::from_secs(1)),
+            pre_alloc: false,
+            nonblocking: false,
+            abort_on_panic: false,
+            max_waiting: usize::MAX,
+            queue_capacity: QUEUE_UNBOUNDED,
+            min_workers: 0,
+            stack_size: 0,
+            name: c"antpool".to_owned(),
+            never_destroyed: true,
+        }
+    }
+
+    /// Checks what depends on several fields.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.pre_alloc && (self.capacity.is_none() || self.queue_capacity == QUEUE_UNBOUNDED) {
+            return Err(Error::InvalidPrealloc);
+        }
+        if self.min_workers > self.capacity.unwrap_or(CAPACITY_MAX) {
+            return Err(Error::InvalidArgument);
+        }
+        Ok(())
+    }
+}

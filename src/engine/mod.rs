@@ -1,0 +1,36 @@
+//! What runs accepted tasks. Admission decides that a worker is to be there; an engine is what a
+//! worker is.
+//!
+//! Rules for every engine:
+//! - a worker that [`Engine::start`] has granted takes tasks from the pool's queue until admission
+//!   lets it go, and calls [`Gate::finish`](crate::admission::Gate::finish) once for each;
+//! - [`Engine::task_pushed`] loses no task: after it, a worker that is awake looks at the queue
+//!   before it sleeps again;
+//! - a worker tells the gate when its thread is about to end.
+
+pub(crate) mod thread;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::admission::Refused;
+use crate::pool::Pool;
+use crate::stats::Stats;
+
+/// One kind of worker.
+pub(crate) trait Engine: Send + Sync + fmt::Debug {
+    /// Starts a worker. Called with the gate locked.
+    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused>;
+
+    /// Tasks were pushed to the pool's queue: somebody awake has to see them.
+    fn task_pushed(&self, pool: &Pool);
+
+    /// Workers without a task look whether they are still needed.
+    fn look_again(&self);
+
+    /// Waits for threads that have told the gate that they end.
+    fn reap(&self);
+
+    /// Adds what the workers have counted to `stats`.
+    fn add_counts(&self, stats: &mut Stats);
+}

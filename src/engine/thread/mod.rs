@@ -1,0 +1,131 @@
+//! Workers that are threads of the operating system. See the README beside this file.
+
+mod idle;
+#[cfg(not(loom))]
+mod os;
+mod slot;
+mod worker;
+
+use std::sync::{Arc, Weak};
+
+use super::Engine;
+use crate::admission::Refused;
+use crate::config::Config;
+use crate::error::Error;
+use crate::pool::Pool;
+use crate::stats::Stats;
+use crate::sync::{Mutex, spin_loop};
+#[cfg(loom)]
+use crate::sync::os;
+
+use idle::Idle;
+use slot::Slot;
+use worker::{Legacy, Worker};
+
+/// Looks at the queue before a sleeper is woken although workers are busy: below a microsecond.
+const PATIENCE: u32 = 20;
+
+/// The thread workers of one pool.
+#[derive(Debug)]
+pub(crate) struct ThreadEngine {
+    idle: Idle,
+    slots: Mutex<Vec<Arc<Slot>>>,
+    traits: os::Traits,
+    /// Itself, for its workers.
+    this: Weak<ThreadEngine>,
+    /// The last thread that has ended, until somebody joins it. A thread that ends joins the one
+    /// before it, so there is never more than one.
+    ended: Mutex<Option<os::Thread>>,
+}
+
+impl ThreadEngine {
+    /// The engine of a pool, without workers. What the workers inherit is taken from the calling
+    /// thread.
+    pub(crate) fn new(config: &Config) -> Result<Arc<Self>, Error> {
+        let in_advance = if config.pre_alloc { config.capacity.unwrap_or(0) } else { 0 };
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(in_advance).map_err(|_| Error::NoMemory)?;
+        slots.extend((0..in_advance).map(|index| Arc::new(Slot::new(index))));
+        let traits = os::Traits::new(config)?;
+        Ok(Arc::new_cyclic(|this| Self {
+            idle: Idle::with(in_advance),
+            slots: Mutex::new(slots),
+            traits,
+            this: Weak::clone(this),
+            ended: Mutex::new(None),
+        }))
+    }
+
+    fn slot(&self, index: usize) -> Arc<Slot> {
+        let mut slots = self.slots.lock();
+        while slots.len() <= index {
+            let next = slots.len();
+            slots.push(Arc::new(Slot::new(next)));
+        }
+        Arc::clone(&slots[index])
+    }
+
+    fn spawn(&self, pool: Arc<Pool>, index: usize, legacy: Legacy) -> Result<(), Refused> {
+        let engine = self.this.upgrade().ok_or(Refused)?;
+        let worker = Worker::new(pool, engine, self.slot(index));
+        self.idle.begin_search();
+        let started = self.traits.spawn(index, move || worker.live(legacy));
+        if started.is_err() {
+            self.idle.give_up_search();
+        }
+        started
+    }
+
+    /// Whether a worker that is busy now takes what was pushed before a sleeper could. To wake one
+    /// costs microseconds, and where workers and submitters share few CPUs it costs the one that
+    /// was about to take the task its CPU as well.
+    fn is_taken_soon(&self, pool: &Pool) -> bool {
+        if !pool.may_spin() || pool.gate().accepted() < 2 {
+            return false;
+        }
+        (0..PATIENCE).any(|_| {
+            spin_loop();
+            pool.queue().is_empty()
+        })
+    }
+
+    /// The calling thread is about to end, and joins the one that ended before.
+    fn end_thread(&self) {
+        if let Some(this) = self.traits.this_thread() {
+            let earlier = self.ended.lock().replace(this);
+            if let Some(earlier) = earlier {
+                earlier.join();
+            }
+        }
+    }
+}
+
+impl Engine for ThreadEngine {
+    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused> {
+        self.spawn(pool, index, Legacy::None)
+    }
+
+    #[inline]
+    fn task_pushed(&self, pool: &Pool) {
+        self.idle.task_pushed(|| self.is_taken_soon(pool));
+    }
+
+    fn look_again(&self) {
+        self.idle.wake_all();
+    }
+
+    fn reap(&self) {
+        // The lock is held while joining, so that every caller comes back after the thread's end. A
+        // thread that can be joined does not take it any more.
+        let mut ended = self.ended.lock();
+        if let Some(thread) = ended.take() {
+            thread.join();
+        }
+    }
+
+    fn add_counts(&self, stats: &mut Stats) {
+        for slot in self.slots.lock().iter() {
+            slot.counts.add_to(stats);
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! One worker: takes tasks, runs them, sleeps, retires.
+
+use std::cell::Cell;
+use std::ffi::c_void;
+use std::sync::Arc;
+
+use super::ThreadEngine;
+use super::slot::Slot;
+use crate::admission::{Next, Refused, Retire, Workers};
+use crate::capture;
+use crate::clock::{self, Deadline};
+use crate::current::Current;
+use crate::observer::Failure;
+use crate::pool::Pool;
+use crate::sync::spin_loop;
+use crate::task::{Task, TaskFn};
+
+/// Looks at the queue before a worker without a task lies down. About two microseconds: less than
+/// it costs to be woken.
+const LOOKS: u32 = 40;
+/// Pauses between two looks.
+const PAUSES: u32 = 8;
+
+/// What a lost worker leaves to the one that takes its place.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Legacy {
+    /// Nothing: an ordinary start.
+    None,
+    /// A task has failed by ending its thread: it is to be reported and finished. Its argument may
+    /// point into the stack of the lost thread, which stays.
+    Report { function: TaskFn, arg: *mut c_void },
+    /// A task's report ended the thread: the task is to be finished.
+    Finish,
+}
+
+// SAFETY (of the promise, not of code): the argument of a task may be used on any thread; whoever
+// made the task promised so.
+#[allow(unsafe_code, reason = "a task's argument travels to the thread that reports it")]
+// SAFETY: see above.
+unsafe impl Send for Legacy {}
+
+/// Starts ordinary workers.
+struct Ordinary<'a>(&'a Worker);
+
+impl Workers for Ordinary<'_> {
+    fn start(&self, index: usize) -> Result<(), Refused> {
+        self.0.engine.spawn(Arc::clone(&self.0.pool), index, Legacy::None)
+    }
+}
+
+/// Starts the worker that takes a lost one's place.
+struct Heir<'a>(&'a Worker, Legacy);
+
+impl Workers for Heir<'_> {
+    fn start(&self, index: usize) -> Result<(), Refused> {
+        self.0.engine.spawn(Arc::clone(&self.0.pool), index, self.1)
+    }
+}
+
+/// One thread's view of its pool.
+#[derive(Debug)]
+pub(super) struct Worker {
+    pool: Arc<Pool>,
+    engine: Arc<ThreadEngine>,
+    slot: Arc<Slot>,
+    searching: Cell<bool>,
+}
+
+impl Worker {
+    pub(super) fn new(pool: Arc<Pool>, engine: Arc<ThreadEngine>, slot: Arc<Slot>) -> Self {
+        Self { pool, engine, slot, searching: Cell::new(true) }
+    }
+
+    /// The whole life of the thread.
+    pub(super) fn live(self, legacy: Legacy) {
+        let current = Current::new(self.pool.address(), self.pool.observer().owner());
+        current.enter(|| {
+            self.call_back("a start hook", Legacy::None, || {
+                self.pool.observer().worker_started(self.slot.index);
+            });
+            self.serve(&current, legacy);
+            current.retire();
+            self.call_back("a stop hook", Legacy::None, || {
+                self.pool.observer().worker_stopped(self.slot.index);
+            });
+        });
+        self.engine.end_thread();
+        self.pool.gate().thread_ends(self.slot.index);
+    }
+
+    /// Runs tasks until the gate lets the worker go.
+    fn serve(&self, current: &Current, legacy: Legacy) {
+        let mut go_on = match legacy {
+            Legacy::None => true,
+            Legacy::Report { function, arg } => {
+                self.report(function, arg, "the task ended its thread");
+                self.finish()
+            }
+            Legacy::Finish => self.finish(),
+        };
+        while go_on {
+            let Some(task) = self.next_task() else {
+                return;
+            };
+            go_on = self.perform(task, current);
+        }
+        self.stop_searching();
+    }
+
+    /// Runs one task to its end, its report included. False if the worker has to leave.
+    #[inline]
+    fn perform(&self, mut task: Task, current: &Current) -> bool {
+        if let Some(accepted) = task.accepted_at() {
+            self.slot.counts.queued_for(clock::now().saturating_sub(accepted));
+        }
+        let (function, arg) = (task.function(), task.arg());
+        let lost = || self.lose_thread(current, Legacy::Report { function, arg });
+        if let Err(message) = capture::run(&mut task, current, &lost) {
+            self.report(function, arg, &message);
+        }
+        self.finish()
+    }
+
+    /// Accounts for a task that has ended.
+    #[inline]
+    fn finish(&self) -> bool {
+        self.slot.counts.completed.add(1);
+        let gate = self.pool.gate();
+        // [W4] In a closed pool one task fewer may be what lets a sleeper go.
+        if gate.finish() && self.engine.idle.has_sleepers() {
+            self.engine.idle.wake_all();
+        }
+        gate.after_task(&Ordinary(self)) == Next::Stay
+    }
+
+    /// The next task; `None` if the worker does not count any more.
+    #[inline]
+    fn next_task(&self) -> Option<Task> {
+        match self.pool.queue().pop() {
+            Some(task) => {
+                self.stop_searching();
+                Some(task)
+            }
+            None => self.search(),
+        }
+    }
+
+    fn stop_searching(&self) {
+        if self.searching.replace(false) {
+            self.engine.idle.end_search(|| !self.pool.queue().is_empty());
+        }
+    }
+
+    #[cold]
+    fn search(&self) -> Option<Task> {
+        let (gate, queue, idle) = (self.pool.gate(), self.pool.queue(), &self.engine.idle);
+        let mut idle_since = None;
+        let mut expiry = self.pool.expiry();
+        loop {
+            if let Some(task) = self.look_for_a_while() {
+                self.stop_searching();
+                return Some(task);
+            }
+            if gate.is_unneeded() && gate.retire(false) == Retire::Leave {
+                self.stop_searching();
+                return None;
+            }
+            let deadline = expiry.map_or(Deadline::NEVER, |expiry| {
+                Deadline::at(*idle_since.get_or_insert_with(clock::now), expiry)
+            });
+            let must_look = || !queue.is_empty() || gate.is_unneeded();
+            if !idle.lie_down(&self.slot, self.searching.get(), must_look) {
+                self.searching.set(true);
+                continue;
+            }
+            self.searching.set(true);
+            if self.slot.parker.park_until(deadline) {
+                continue;
+            }
+            if !idle.get_up_late(&self.slot) {
+                // Woken after all: the wake belongs to this sleep.
+                self.slot.parker.park_until(Deadline::NEVER);
+                continue;
+            }
+            self.searching.set(false);
+            match gate.retire(true) {
+                Retire::Leave => return None,
+                // As good as having had the task that another worker took.
+                Retire::Needed => idle_since = None,
+                Retire::Kept => expiry = None,
+            }
+        }
+    }
+
+    /// Looks at the queue, and if nobody else does so keeps looking for as long as it would cost to
+    /// be woken.
+    fn look_for_a_while(&self) -> Option<Task> {
+        let queue = self.pool.queue();
+        if let Some(task) = queue.pop() {
+            return Some(task);
+        }
+        if !self.pool.may_spin() {
+            return None;
+        }
+        if !self.searching.get() {
+            if !self.engine.idle.try_begin_search() {
+                return None;
+            }
+            self.searching.set(true);
+        }
+        for _ in 0..LOOKS {
+            for _ in 0..PAUSES {
+                spin_loop();
+            }
+            if !queue.is_empty() {
+                if let Some(task) = queue.pop() {
+                    return Some(task);
+                }
+            }
+        }
+        None
+    }
+
+    fn report(&self, function: TaskFn, arg: *mut c_void, message: &str) {
+        self.slot.counts.panicked.add(1);
+        let mut handled = false;
+        let failure = Failure { function, arg, message };
+        let fine = self.call_back("a panic handler", Legacy::Finish, || {
+            handled = self.pool.observer().task_failed(failure);
+        });
+        if handled || !fine {
+            return;
+        }
+        self.log(Legacy::Finish, &format!("a task failed: {message}"));
+        if self.pool.aborts_on_panic() {
+            std::process::abort();
+        }
+    }
+
+    /// Calls one of the host's callbacks. False if it failed, which is logged.
+    fn call_back(&self, what: &str, legacy: Legacy, body: impl FnMut()) -> bool {
+        match capture::callback(body, &|| self.lose_thread_in_callback(legacy)) {
+            Ok(()) => true,
+            Err(message) => {
+                self.log(legacy, &format!("{what} failed: {message}"));
+                false
+            }
+        }
+    }
+
+    fn log(&self, legacy: Legacy, line: &str) {
+        let observer = self.pool.observer();
+        let lost = || self.lose_thread_in_callback(legacy);
+        if capture::callback(|| observer.log_error(line), &lost).is_err() {
+            crate::stderr::write_line(&format!("antpool: the logger failed at: {line}"));
+        }
+    }
+
+    fn lose_thread_in_callback(&self, legacy: Legacy) {
+        crate::stderr::write_line("antpool: a callback ended its thread");
+        let current = Current::new(self.pool.address(), self.pool.observer().owner());
+        current.enter(|| self.lose_thread(&current, legacy));
+    }
+
+    /// The thread is being unwound by pthread_exit() or a cancellation and can never leave the frame
+    /// that calls this. Its duties go to another worker, or, if the system refuses one, are carried
+    /// out from here until the gate lets the worker go.
+    fn lose_thread(&self, current: &Current, legacy: Legacy) {
+        if !self.pool.gate().replace_lost(self.slot.index, &Heir(self, legacy)) {
+            self.serve(current, legacy);
+            self.pool.gate().thread_ends(self.slot.index);
+        }
+        self.engine.traits.abandon_this_thread();
+    }
+}

@@ -1,0 +1,32 @@
+//! Why a call was turned away. The one error type of the core.
+
+/// Why nothing was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Error {
+    /// An argument is missing or out of range.
+    InvalidArgument,
+    /// The pool is closed.
+    Closed,
+    /// Full, and the caller may not wait; or too many wait already.
+    Overload,
+    /// The deadline came first.
+    TimedOut,
+    /// The pool has no function of its own.
+    NoFunction,
+    /// A negative expiry.
+    InvalidExpiry,
+    /// Nothing finite to allocate in advance.
+    InvalidPrealloc,
+    /// The system refused a worker and none exists.
+    Spawn,
+    /// The system refused memory.
+    NoMemory,
+    /// The caller could only have waited for itself.
+    Deadlock,
+    /// The pool belongs to the parent of this process.
+    Forked,
+    /// The closing that was waited for was ended by a reboot.
+    Canceled,
+    /// Not possible on this pool or in this version.
+    Unsupported,
+}

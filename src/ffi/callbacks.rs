@@ -1,0 +1,59 @@
+//! The types of the functions that callers hand in, and what the library hands them.
+
+use std::ffi::{c_char, c_void};
+
+use super::handle::antpool_t;
+
+/// A task: called once with the `arg` it was submitted with, on one of the pool's workers.
+///
+/// It may call any function of this library. It may leave by returning, by antpool_panic(), or by a
+/// C++ exception; all but the first count as a failed task.
+pub type antpool_task_fn = Option<unsafe extern "C-unwind" fn(arg: *mut c_void)>;
+
+/// A task that failed, as a panic handler sees it. Everything in it is valid during the call only.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct antpool_panic_info_t {
+    /// The size of this struct in the library that fills it in; later versions may append fields.
+    pub struct_size: usize,
+    /// The pool the task ran on.
+    pub pool: *mut antpool_t,
+    /// The task's function.
+    pub r#fn: antpool_task_fn,
+    /// The task's argument; for antpool_submit_copy() the worker's copy of the bytes.
+    pub arg: *mut c_void,
+    /// What went wrong, in UTF-8, never NULL: the text given to antpool_panic() or
+    /// antpool_task_fail(), or the exception's what().
+    pub message: *const c_char,
+}
+
+/// Called once for each task that failed, on the worker, as the end of that task: the task's place
+/// is free, and waits see it finished, when this function has returned.
+///
+/// It may call any function of this library that a task may call. If it fails itself, one line goes
+/// to the logger.
+pub type antpool_panic_fn =
+    Option<unsafe extern "C-unwind" fn(data: *mut c_void, info: *const antpool_panic_info_t)>;
+
+/// How much a line of the log matters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum antpool_log_level_t {
+    /// A task failed and nobody handles it, or a callback failed.
+    ANTPOOL_LOG_ERROR = 1,
+    /// Something is short: the system refused a thread.
+    ANTPOOL_LOG_WARNING = 2,
+    /// Worth knowing.
+    ANTPOOL_LOG_INFO = 3,
+}
+
+/// Called with each line of the log: `message` is one line of UTF-8 without a newline at its end,
+/// valid during the call. May be called by several threads at once, and must not submit to the pool.
+pub type antpool_log_fn =
+    Option<unsafe extern "C-unwind" fn(data: *mut c_void, level: antpool_log_level_t, message: *const c_char)>;
+
+/// Called on a worker's own thread: on_worker_start before its first task, on_worker_stop after its
+/// last. `worker_index` is below the largest number of workers the pool has had at one time; no two
+/// workers that live have the same. A thread that a task ended (pthread_exit) is not told of a stop.
+pub type antpool_worker_fn =
+    Option<unsafe extern "C-unwind" fn(data: *mut c_void, pool: *mut antpool_t, worker_index: usize)>;

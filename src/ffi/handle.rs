@@ -1,0 +1,119 @@
+//! `antpool_t *` and the pool behind it: made, borrowed, given back, renewed in a forked child.
+//!
+//! Every raw handle is dereferenced here. A handle is only ever borrowed shared.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use super::callbacks::antpool_task_fn;
+use super::observer::Callbacks;
+use crate::config::Config;
+use crate::error::Error;
+use crate::pool::Pool;
+
+/// A pool. Made by antpool_new(), antpool_new_with_func() or antpool_default(); ended by
+/// antpool_destroy(). Any number of threads may use one at the same time.
+#[derive(Debug)]
+pub struct antpool_t {
+    /// The pool itself, counted once for this handle. Replaced by a reboot in a forked child, where
+    /// the parent's pool cannot be touched any more.
+    pool: AtomicPtr<Pool>,
+    /// What invoke calls.
+    func: antpool_task_fn,
+    /// Whether this is the process-wide pool, which cannot be destroyed.
+    is_default: bool,
+}
+
+/// What can be done with a handle.
+pub(super) type Handle = antpool_t;
+
+impl Handle {
+    /// Makes a pool and its handle. The caller of `antpool_new` owns the result.
+    pub(super) fn make(
+        config: Config,
+        callbacks: Callbacks,
+        func: antpool_task_fn,
+        is_default: bool,
+    ) -> Result<Box<Self>, Error> {
+        let mut handle = Box::new(Self { pool: AtomicPtr::default(), func, is_default });
+        let observer = Arc::new(callbacks.of(&raw mut *handle));
+        // The handle is complete before a first worker can show it to a hook.
+        let pool = Pool::new(config, observer)?;
+        handle.pool = AtomicPtr::new(Arc::into_raw(Arc::clone(&pool)).cast_mut());
+        match pool.start_min_workers() {
+            Ok(()) => Ok(handle),
+            Err(error) => {
+                pool.shut_down();
+                handle.discard();
+                Err(error)
+            }
+        }
+    }
+
+    /// Borrows the pool behind a handle, wherever the process is in its life.
+    ///
+    /// # Safety
+    /// `handle` is NULL or live for the whole of `'a`.
+    pub(super) unsafe fn borrow<'a>(handle: *const antpool_t) -> Result<(&'a Self, &'a Pool), Error> {
+        // SAFETY: the caller's promise.
+        let handle = unsafe { handle.as_ref() }.ok_or(Error::InvalidArgument)?;
+        // ORDERING: Acquire pairs with the Release of `renew`; outside a forked child the pointer
+        // never changes after the handle was given out.
+        let pool = handle.pool.load(Ordering::Acquire);
+        // SAFETY: the pointer came from Arc::into_raw and is counted for this handle.
+        Ok((handle, unsafe { &*pool }))
+    }
+
+    /// Borrows the pool for a call that a forked child may not make.
+    ///
+    /// # Safety
+    /// As for [`Handle::borrow`].
+    pub(super) unsafe fn enter<'a>(handle: *const antpool_t) -> Result<&'a Pool, Error> {
+        // SAFETY: the caller's promise.
+        let (_, pool) = unsafe { Self::borrow(handle) }?;
+        if pool.is_foreign() { Err(Error::Forked) } else { Ok(pool) }
+    }
+
+    /// What invoke calls.
+    pub(super) fn func(&self) -> antpool_task_fn {
+        self.func
+    }
+
+    /// Whether this is the process-wide pool.
+    pub(super) fn is_default(&self) -> bool {
+        self.is_default
+    }
+
+    /// In a forked child: puts an empty pool in the place of the parent's, which is given up as it
+    /// is, since locks in it may be held by threads that do not exist here.
+    pub(super) fn renew(&self, parents: &Pool) -> Result<(), Error> {
+        let pool = parents.renewed()?;
+        let fresh = Arc::into_raw(Arc::clone(&pool)).cast_mut();
+        let old = std::ptr::from_ref(parents).cast_mut();
+        // ORDERING: Release pairs with the Acquire of `borrow`: who sees the pool sees it whole.
+        if self.pool.compare_exchange(old, fresh, Ordering::Release, Ordering::Relaxed).is_err() {
+            // Another thread of the child was first, and its pool serves this call as well.
+            // SAFETY: `fresh` was counted above and nobody else has seen it.
+            drop(unsafe { Arc::from_raw(fresh) });
+            return Ok(());
+        }
+        pool.start_min_workers()
+    }
+
+    /// Gives back what the handle counts. Nobody may use the handle afterwards.
+    fn discard(self) {
+        // ORDERING: plain; the handle has one owner.
+        let pool = self.pool.load(Ordering::Relaxed);
+        // SAFETY: counted for this handle, which ends here.
+        drop(unsafe { Arc::from_raw(pool) });
+    }
+
+    /// Takes a handle back from its caller and frees it.
+    ///
+    /// # Safety
+    /// `handle` came from [`Handle::make`] by way of a caller, and this is its last use.
+    pub(super) unsafe fn free(handle: *mut antpool_t) {
+        // SAFETY: the caller's promise.
+        unsafe { Box::from_raw(handle) }.discard();
+    }
+}

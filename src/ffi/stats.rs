@@ -1,0 +1,142 @@
+//! antpool_stats_t: one consistent look at a pool.
+
+use std::mem::{offset_of, size_of};
+
+use super::handle::{Handle, antpool_t};
+use super::records::write_sized;
+use super::status::antpool_status_t;
+use crate::error::Error;
+use crate::stats::Stats;
+
+/// One look at a pool. Set struct_size to sizeof(antpool_stats_t), or begin with
+/// ANTPOOL_STATS_INIT. Counters count since the pool was made.
+///
+/// In one snapshot completed <= submitted and busy + idle = running; after antpool_wait() returned
+/// ANTPOOL_OK, with nobody submitting, completed = submitted.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct antpool_stats_t {
+    /// sizeof(antpool_stats_t), set by the caller.
+    pub struct_size: usize,
+    /// The capacity; -1 = unlimited.
+    pub capacity: i64,
+    /// Live workers, busy and idle.
+    pub running: i64,
+    /// Workers with a task.
+    pub busy: i64,
+    /// Workers without a task.
+    pub idle: i64,
+    /// Accepted tasks that no worker is there for yet.
+    pub queued: i64,
+    /// Callers that wait to submit.
+    pub waiting: i64,
+    /// The most `running` has been.
+    pub peak_running: i64,
+    /// The most `waiting` has been.
+    pub peak_waiting: i64,
+    /// Tasks accepted.
+    pub submitted: u64,
+    /// Tasks finished, failed ones included.
+    pub completed: u64,
+    /// Tasks that failed.
+    pub panicked: u64,
+    /// Tasks canceled before they ran.
+    pub canceled: u64,
+    /// Submits that were turned away: OVERLOAD, DEADLOCK, SPAWN or NO_MEMORY.
+    pub rejected: u64,
+    /// Submits that ended with TIMED_OUT.
+    pub timed_out: u64,
+    /// Workers started.
+    pub spawned: u64,
+    /// Workers that left because they had expired or were surplus.
+    pub purged: u64,
+    /// Threads that a task ended (pthread_exit or a cancellation).
+    pub lost: u64,
+    /// How often the system refused a thread.
+    pub spawn_failures: u64,
+    /// Nanoseconds from acceptance to start, summed over the sampled tasks.
+    pub queue_time_total_ns: u64,
+    /// The longest of them.
+    pub queue_time_max_ns: u64,
+    /// How many tasks were sampled: of each submitting thread the first, and then one in 64.
+    pub queue_time_samples: u64,
+}
+
+#[rustfmt::skip]
+const FIELD_ENDS: [usize; 21] = [
+    offset_of!(antpool_stats_t, capacity), offset_of!(antpool_stats_t, running),
+    offset_of!(antpool_stats_t, busy), offset_of!(antpool_stats_t, idle),
+    offset_of!(antpool_stats_t, queued), offset_of!(antpool_stats_t, waiting),
+    offset_of!(antpool_stats_t, peak_running), offset_of!(antpool_stats_t, peak_waiting),
+    offset_of!(antpool_stats_t, submitted), offset_of!(antpool_stats_t, completed),
+    offset_of!(antpool_stats_t, panicked), offset_of!(antpool_stats_t, canceled),
+    offset_of!(antpool_stats_t, rejected), offset_of!(antpool_stats_t, timed_out),
+    offset_of!(antpool_stats_t, spawned), offset_of!(antpool_stats_t, purged),
+    offset_of!(antpool_stats_t, lost), offset_of!(antpool_stats_t, spawn_failures),
+    offset_of!(antpool_stats_t, queue_time_total_ns), offset_of!(antpool_stats_t, queue_time_max_ns),
+    offset_of!(antpool_stats_t, queue_time_samples),
+];
+
+fn count(value: usize) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+impl From<Stats> for antpool_stats_t {
+    fn from(stats: Stats) -> Self {
+        Self {
+            struct_size: size_of::<Self>(),
+            capacity: stats.capacity.map_or(super::pool::UNLIMITED, count),
+            running: count(stats.running),
+            busy: count(stats.busy),
+            idle: count(stats.running - stats.busy),
+            queued: count(stats.queued),
+            waiting: count(stats.waiting),
+            peak_running: count(stats.peak_running),
+            peak_waiting: count(stats.peak_waiting),
+            submitted: stats.submitted,
+            completed: stats.completed,
+            panicked: stats.panicked,
+            canceled: 0,
+            rejected: stats.rejected,
+            timed_out: stats.timed_out,
+            spawned: stats.spawned,
+            purged: stats.purged,
+            lost: stats.lost,
+            spawn_failures: stats.spawn_failures,
+            queue_time_total_ns: stats.queue_time_total_ns,
+            queue_time_max_ns: stats.queue_time_max_ns,
+            queue_time_samples: stats.queue_time_samples,
+        }
+    }
+}
+
+/// One consistent look at the pool. Works on a closed pool; never waits for a task.
+///
+/// `out_stats->struct_size` has to be set. An older and smaller struct is filled in as far as it
+/// goes; in a larger one the fields this version does not know become 0.
+///
+/// - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `out_stats` is NULL, or struct_size is zero or ends
+///   inside a field.
+/// - ANTPOOL_ERR_FORKED: see the introduction.
+///
+/// # Safety
+/// `pool` is NULL or a live handle; `out_stats` is NULL or has struct_size writable bytes.
+// SAFETY: the name is this library's own; its prefix keeps it apart from others.
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn antpool_get_stats(
+    pool: *const antpool_t,
+    out_stats: *mut antpool_stats_t,
+) -> antpool_status_t {
+    if out_stats.is_null() {
+        return Error::InvalidArgument.into();
+    }
+    // SAFETY: the caller's promise.
+    let pool = match unsafe { Handle::enter(pool) } {
+        Ok(pool) => pool,
+        Err(error) => return error.into(),
+    };
+    let stats = antpool_stats_t::from(pool.stats());
+    // SAFETY: the caller's promise.
+    unsafe { write_sized(out_stats.cast(), &stats, &FIELD_ENDS) }.into()
+}

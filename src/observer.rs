@@ -1,0 +1,27 @@
+//! Whom the core tells what happens. The C layer implements it with the caller's callbacks.
+
+use std::ffi::c_void;
+
+use crate::task::TaskFn;
+
+/// A task that failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failure<'a> {
+    pub(crate) function: TaskFn,
+    pub(crate) arg: *mut c_void,
+    pub(crate) message: &'a str,
+}
+
+/// The one who is told. Every call may unwind; the core makes each under a guard.
+pub(crate) trait Observer: Send + Sync {
+    /// A task failed. False if nobody handles failures.
+    fn task_failed(&self, failure: Failure<'_>) -> bool;
+    /// One line for the log: a task failed and nobody handles it, or a callback failed.
+    fn log_error(&self, line: &str);
+    /// On a worker's thread, before its first task.
+    fn worker_started(&self, index: usize);
+    /// On a worker's thread, after its last task.
+    fn worker_stopped(&self, index: usize);
+    /// Whatever the outside knows the pool by.
+    fn owner(&self) -> *const c_void;
+}

@@ -1,0 +1,117 @@
+//! The machine's own means.
+
+#![allow(unsafe_code, reason = "a raw lock for lock_api, and the futex below it")]
+
+use std::sync::atomic::AtomicU32 as Word;
+
+use parking_lot::lock_api;
+
+pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub(crate) use std::thread_local;
+
+use super::futex;
+use crate::clock::Deadline;
+
+/// Tells the processor that this is a spin loop.
+pub(crate) fn spin_loop() {
+    std::hint::spin_loop();
+}
+
+/// A lock that a forked child can use, and that TSan can see.
+pub(crate) type Mutex<T> = lock_api::Mutex<RawMutex, T>;
+/// What holds a [`Mutex`].
+pub(crate) type MutexGuard<'a, T> = lock_api::MutexGuard<'a, RawMutex, T>;
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+/// Held, and somebody may sleep until it is free.
+const CONTENDED: u32 = 2;
+
+/// The three-state futex lock of Drepper's "Futexes are tricky".
+pub(crate) struct RawMutex(Word);
+
+impl RawMutex {
+    #[cold]
+    fn lock_contended(&self) {
+        for _ in 0..100 {
+            // ORDERING: Relaxed; a look before the exchange below.
+            if self.0.load(Ordering::Relaxed) != HELD {
+                break;
+            }
+            std::hint::spin_loop();
+        }
+        // ORDERING: Acquire pairs with the Release of `unlock`.
+        while self.0.swap(CONTENDED, Ordering::Acquire) != FREE {
+            futex::wait(&self.0, CONTENDED, None);
+        }
+    }
+}
+
+// SAFETY: of two callers of `lock` one gets FREE from its exchange, and only after the other's
+// `unlock` stored it.
+unsafe impl lock_api::RawMutex for RawMutex {
+    #[allow(clippy::declare_interior_mutable_const, reason = "the form lock_api asks for")]
+    const INIT: Self = Self(Word::new(FREE));
+    type GuardMarker = lock_api::GuardSend;
+
+    #[inline]
+    fn lock(&self) {
+        if !self.try_lock() {
+            self.lock_contended();
+        }
+    }
+
+    #[inline]
+    fn try_lock(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release of `unlock`.
+        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[inline]
+    unsafe fn unlock(&self) {
+        // ORDERING: Release pairs with the Acquire of whoever locks next.
+        if self.0.swap(FREE, Ordering::Release) == CONTENDED {
+            futex::wake_one(&self.0);
+        }
+    }
+}
+
+const EMPTY: u32 = 0;
+const PARKED: u32 = 1;
+const NOTIFIED: u32 = 2;
+
+/// Where one thread sleeps until another wakes it. A wake that comes first is kept: the next park
+/// returns at once.
+#[derive(Debug, Default)]
+pub(crate) struct Parker(Word);
+
+impl Parker {
+    /// Sleeps until a wake or the deadline; true if it was a wake. Only one thread may be in here.
+    pub(crate) fn park_until(&self, deadline: Deadline) -> bool {
+        // ORDERING: Acquire, here and below, pairs with the Release of `unpark`: what was written
+        // before the wake is seen after it.
+        if self.0.compare_exchange(EMPTY, PARKED, Ordering::Acquire, Ordering::Acquire).is_err() {
+            self.0.swap(EMPTY, Ordering::Acquire);
+            return true;
+        }
+        loop {
+            futex::wait(&self.0, PARKED, deadline.monotonic());
+            // ORDERING: as above.
+            if self.0.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return true;
+            }
+            if deadline.has_passed() {
+                // ORDERING: as above. A wake that comes together with the deadline is a wake.
+                return self.0.swap(EMPTY, Ordering::Acquire) == NOTIFIED;
+            }
+        }
+    }
+
+    /// Wakes the thread that sleeps here, or lets its next park return at once.
+    pub(crate) fn unpark(&self) {
+        // ORDERING: Release pairs with the Acquire of `park_until`.
+        if self.0.swap(NOTIFIED, Ordering::Release) == PARKED {
+            futex::wake_one(&self.0);
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! One unit of work: a function and its argument, or a small copy of it.
+
+#![allow(unsafe_code, reason = "calls a caller's function, and keeps the copy it is given")]
+
+use std::ffi::c_void;
+use std::fmt;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+/// A caller's function. "C-unwind": a panic or an exception may leave it.
+pub(crate) type TaskFn = unsafe extern "C-unwind" fn(*mut c_void);
+
+/// Bytes kept inside a task.
+pub(crate) const COPY_MAX: usize = 32;
+
+/// The bytes of a copy, aligned for any C type.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+struct Copied([MaybeUninit<u8>; COPY_MAX]);
+
+/// What says where the argument is, and when the task was accepted.
+///
+/// Nanoseconds of the monotonic clock, 0 if the task is not sampled, with [`IS_COPY`] on top.
+type Stamp = u64;
+const IS_COPY: Stamp = 1 << 63;
+
+/// An accepted task. 48 bytes; 56 in a queue, 64 with its alignment.
+#[derive(Clone, Copy)]
+pub(crate) struct Task {
+    /// The copy, or in its first bytes the pointer.
+    payload: Copied,
+    function: TaskFn,
+    stamp: Stamp,
+}
+
+// SAFETY: whoever made the task promised that its function may be called with its argument on
+// another thread.
+unsafe impl Send for Task {}
+
+impl Task {
+    /// A task that calls `function(arg)`.
+    ///
+    /// # Safety
+    /// The call is sound on any thread, once, at any later time.
+    pub(crate) unsafe fn new(function: TaskFn, arg: *mut c_void) -> Self {
+        let mut payload = Copied([MaybeUninit::uninit(); COPY_MAX]);
+        let first: *mut *mut c_void = payload.0.as_mut_ptr().cast();
+        // SAFETY: aligned to 16 and long enough.
+        unsafe { first.write(arg) };
+        Self { payload, function, stamp: 0 }
+    }
+
+    /// A task that calls `function` with a pointer to its own copy of the bytes.
+    ///
+    /// # Safety
+    /// The call is sound on any thread, once, at any later time.
+    pub(crate) unsafe fn with_copy(function: TaskFn, copy: [MaybeUninit<u8>; COPY_MAX]) -> Self {
+        Self { payload: Copied(copy), function, stamp: IS_COPY }
+    }
+
+    /// Notes when it was accepted, which makes it one of the sampled tasks.
+    pub(crate) fn stamp(&mut self, now: Duration) {
+        self.stamp |= u64::try_from(now.as_nanos()).unwrap_or(0) & !IS_COPY;
+    }
+
+    /// When it was accepted, if it is sampled.
+    pub(crate) fn accepted_at(&self) -> Option<Duration> {
+        match self.stamp & !IS_COPY {
+            0 => None,
+            nanoseconds => Some(Duration::from_nanos(nanoseconds)),
+        }
+    }
+
+    /// The function, for reports.
+    pub(crate) fn function(&self) -> TaskFn {
+        self.function
+    }
+
+    /// What the function is called with. For a copy it points into this task, which has to stay
+    /// where it is while the pointer is used.
+    pub(crate) fn arg(&mut self) -> *mut c_void {
+        let payload: *mut c_void = self.payload.0.as_mut_ptr().cast();
+        if self.stamp & IS_COPY != 0 {
+            payload
+        } else {
+            // SAFETY: `new` wrote a pointer there.
+            unsafe { payload.cast::<*mut c_void>().read() }
+        }
+    }
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Task").field("function", &self.function).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    unsafe extern "C-unwind" fn nothing(_: *mut c_void) {}
+
+    #[test]
+    fn a_queued_task_takes_at_most_80_bytes() {
+        // A slot of crossbeam's queue is the value and one word of state.
+        #[allow(dead_code, reason = "only its size is looked at")]
+        struct Slot(Task, usize);
+        assert!(size_of::<Slot>() <= 80, "{}", size_of::<Slot>());
+    }
+
+    #[test]
+    fn a_copy_is_passed_by_a_pointer_into_the_task() {
+        let mut bytes = [MaybeUninit::new(0_u8); COPY_MAX];
+        bytes[31] = MaybeUninit::new(7);
+        // SAFETY: `nothing` may be called with anything.
+        let mut task = unsafe { Task::with_copy(nothing, bytes) };
+        let arg: *mut u8 = task.arg().cast();
+        assert_eq!(arg as usize % 16, 0);
+        // SAFETY: the copy has 32 bytes, all of them written.
+        let copied = unsafe { std::slice::from_raw_parts(arg, COPY_MAX) };
+        assert_eq!(copied[31], 7);
+    }
+
+    #[test]
+    fn a_stamp_changes_nothing_but_the_stamp() {
+        let arg = 0x1234_usize as *mut c_void;
+        // SAFETY: `nothing` may be called with anything.
+        let mut task = unsafe { Task::new(nothing, arg) };
+        assert_eq!(task.accepted_at(), None);
+        task.stamp(Duration::from_nanos(5));
+        assert_eq!(task.accepted_at(), Some(Duration::from_nanos(5)));
+        assert_eq!(task.arg(), arg);
+    }
+}
