@@ -21,7 +21,9 @@ struct Message(String);
 /// Unwinds out of the running task.
 pub(crate) fn panic_with(message: String) -> ! {
     if !Current::is_inside() {
-        crate::stderr::write_line(&format!("antpool: antpool_panic() outside a task: {message}"));
+        crate::stderr::write_line(&format!(
+            "antpool: antpool_panic() outside a task: {message}"
+        ));
         std::process::abort();
     }
     resume_unwind(Box::new(Message(message)))
@@ -146,7 +148,10 @@ mod shim {
     /// # Safety
     /// `function` may be called with `arg`.
     pub(super) unsafe fn call(function: TaskFn, arg: *mut c_void) {
-        let _ = (super::caught as *const c_void, super::is_panicking as *const c_void);
+        let _ = (
+            super::caught as *const c_void,
+            super::is_panicking as *const c_void,
+        );
         // SAFETY: the caller's promise.
         unsafe { function(arg) }
     }

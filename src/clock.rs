@@ -6,7 +6,11 @@ use std::time::Duration;
 pub(crate) use real::*;
 
 #[cfg(loom)]
-pub(crate) use crate::sync::Deadline;
+pub(crate) use crate::sync::{Deadline, now};
+
+/// Nothing sleeps in a model but by a parker.
+#[cfg(loom)]
+pub(crate) fn sleep(_: Duration) {}
 
 #[cfg(not(loom))]
 mod real {
@@ -16,10 +20,16 @@ mod real {
 
     /// The time of CLOCK_MONOTONIC since its own zero.
     pub(crate) fn now() -> Duration {
-        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut time = libc::timespec {
+            tv_sec: 0,
+            tv_nsec: 0,
+        };
         // SAFETY: `time` is writable; the clock exists on every Linux, so this cannot fail.
         unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-        Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+        Duration::new(
+            time.tv_sec.unsigned_abs(),
+            time.tv_nsec.unsigned_abs() as u32,
+        )
     }
 
     /// Sleeps that long, never less, whatever signals come.
@@ -35,8 +45,15 @@ mod real {
         loop {
             let (clock, flags) = (libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME);
             // SAFETY: `end` lives across the call; the raw call is no cancellation point.
-            let result =
-                unsafe { libc::syscall(libc::SYS_clock_nanosleep, clock, flags, &raw const end, nowhere) };
+            let result = unsafe {
+                libc::syscall(
+                    libc::SYS_clock_nanosleep,
+                    clock,
+                    flags,
+                    &raw const end,
+                    nowhere,
+                )
+            };
             if result == 0 {
                 return;
             }
@@ -53,7 +70,11 @@ mod real {
 
         /// So many milliseconds from now. What no clock will ever show is never.
         pub(crate) fn after_ms(ms: u64) -> Self {
-            if ms == u64::MAX { Self::NEVER } else { Self::after(Duration::from_millis(ms)) }
+            if ms == u64::MAX {
+                Self::NEVER
+            } else {
+                Self::after(Duration::from_millis(ms))
+            }
         }
 
         /// That long from now.
@@ -63,7 +84,11 @@ mod real {
 
         /// That long from `start`.
         pub(crate) fn at(start: Duration, duration: Duration) -> Self {
-            Self(start.checked_add(duration).filter(|end| i64::try_from(end.as_secs()).is_ok()))
+            Self(
+                start
+                    .checked_add(duration)
+                    .filter(|end| i64::try_from(end.as_secs()).is_ok()),
+            )
         }
 
         /// Whether it never comes.
@@ -105,8 +130,13 @@ impl Backoff {
 
     /// After one more refusal.
     pub(crate) fn after(earlier: Option<Self>) -> Self {
-        let pause = earlier.map_or(Self::FIRST, |backoff| (backoff.pause * 2).min(Self::LONGEST));
-        Self { pause, until: Deadline::after(pause) }
+        let pause = earlier.map_or(Self::FIRST, |backoff| {
+            (backoff.pause * 2).min(Self::LONGEST)
+        });
+        Self {
+            pause,
+            until: Deadline::after(pause),
+        }
     }
 
     /// When the system may be asked again.

@@ -12,6 +12,13 @@ pub(crate) const QUEUE_UNBOUNDED: usize = usize::MAX;
 
 /// Everything a pool is made from. Nothing in it changes later but the capacity.
 #[derive(Clone, Debug)]
+#[cfg_attr(
+    loom,
+    allow(
+        dead_code,
+        reason = "models have no use for what only real threads have"
+    )
+)]
 pub(crate) struct Config {
     /// The most workers; `None`: as many as the system grants.
     pub(crate) capacity: Option<usize>,

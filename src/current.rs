@@ -20,14 +20,24 @@ pub(crate) struct Current {
     counts: Cell<bool>,
 }
 
+#[cfg(not(loom))]
 thread_local! {
     static CURRENT: Cell<*const Current> = const { Cell::new(std::ptr::null()) };
+}
+#[cfg(loom)]
+thread_local! {
+    static CURRENT: Cell<*const Current> = Cell::new(std::ptr::null());
 }
 
 impl Current {
     /// The frame of a worker of `pool`.
     pub(crate) fn new(pool: *const (), owner: *const c_void) -> Self {
-        Self { pool, owner, failure: RefCell::new(None), counts: Cell::new(true) }
+        Self {
+            pool,
+            owner,
+            failure: RefCell::new(None),
+            counts: Cell::new(true),
+        }
     }
 
     /// Calls `body` with this thread known as the worker.

@@ -55,9 +55,11 @@ impl Pool {
         config.check()?;
         fork::watch();
         let queue = match config.capacity {
-            Some(capacity) if config.pre_alloc => {
-                Queue::fixed(capacity.saturating_add(config.queue_capacity).min(TASKS_MAX))?
-            }
+            Some(capacity) if config.pre_alloc => Queue::fixed(
+                capacity
+                    .saturating_add(config.queue_capacity)
+                    .min(TASKS_MAX),
+            )?,
             _ => Queue::growing(),
         };
         let engine = ThreadEngine::new(&config)?;
@@ -66,7 +68,7 @@ impl Pool {
             queue,
             engine,
             observer,
-            may_spin: std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1),
+            may_spin: crate::sync::can_spin(),
             born: fork::generation(),
             this: Weak::clone(this),
             config,
@@ -78,7 +80,10 @@ impl Pool {
 
     /// A new pool like this one, with the capacity this one has now.
     pub(crate) fn renewed(&self) -> Result<Arc<Self>, Error> {
-        let config = Config { capacity: self.gate.capacity(), ..self.config.clone() };
+        let config = Config {
+            capacity: self.gate.capacity(),
+            ..self.config.clone()
+        };
         Self::new(config, Arc::clone(&self.observer))
     }
 
@@ -140,7 +145,11 @@ impl Pool {
         {
             return Ok(());
         }
-        let caller = if Current::counts_in(self.address()) { Caller::Worker } else { Caller::Outsider };
+        let caller = if Current::counts_in(self.address()) {
+            Caller::Worker
+        } else {
+            Caller::Outsider
+        };
         let result = self.gate.accept(patience, caller, &Starter(self));
         match result {
             Err(Error::TimedOut) => self.timed_out.count_shared(),
@@ -161,7 +170,11 @@ impl Pool {
     /// How a plain submit behaves on a full pool.
     #[inline]
     pub(crate) fn patience(&self) -> Patience {
-        if self.config.nonblocking { Patience::Never } else { Patience::Until(Deadline::NEVER) }
+        if self.config.nonblocking {
+            Patience::Never
+        } else {
+            Patience::Until(Deadline::NEVER)
+        }
     }
 
     /// The capacity; `None` is unlimited.
@@ -211,7 +224,9 @@ impl Pool {
             waiting: snapshot.waiting,
             peak_running: snapshot.counts.peak_running,
             peak_waiting: snapshot.counts.peak_waiting,
-            submitted: self.submitted.raise_shared(stats.completed + accepted as u64),
+            submitted: self
+                .submitted
+                .raise_shared(stats.completed + accepted as u64),
             rejected: self.rejected.get(),
             timed_out: self.timed_out.get(),
             spawned: snapshot.counts.spawned,
@@ -319,7 +334,11 @@ impl Pool {
 
 impl fmt::Debug for Pool {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Pool").field("gate", &self.gate).field("config", &self.config).finish_non_exhaustive()
+        formatter
+            .debug_struct("Pool")
+            .field("gate", &self.gate)
+            .field("config", &self.config)
+            .finish_non_exhaustive()
     }
 }
 

@@ -29,7 +29,9 @@ impl Queue {
     pub(crate) fn fixed(tasks: usize) -> Result<Self, Error> {
         // ArrayQueue aborts where memory is short; so ask for as much first.
         let mut probe: Vec<(Task, usize)> = Vec::new();
-        probe.try_reserve_exact(tasks).map_err(|_| Error::NoMemory)?;
+        probe
+            .try_reserve_exact(tasks)
+            .map_err(|_| Error::NoMemory)?;
         drop(probe);
         Ok(Self::Fixed(ArrayQueue::new(tasks)))
     }
@@ -88,7 +90,10 @@ mod shims {
 
     impl<T> SegQueue<T> {
         pub(crate) fn new() -> Self {
-            Self { tasks: Mutex::new(VecDeque::new()), length: AtomicUsize::new(0) }
+            Self {
+                tasks: Mutex::new(VecDeque::new()),
+                length: AtomicUsize::new(0),
+            }
         }
 
         pub(crate) fn push(&self, task: T) {

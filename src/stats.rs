@@ -40,7 +40,10 @@ impl Counter {
     #[inline]
     pub(crate) fn add(&self, amount: u64) {
         // ORDERING: Relaxed; the finish that follows publishes it to whoever waits.
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(amount), Ordering::Relaxed);
+        self.0.store(
+            self.0.load(Ordering::Relaxed).wrapping_add(amount),
+            Ordering::Relaxed,
+        );
     }
 
     /// Counts one, whoever else does so too.

@@ -1,6 +1,9 @@
 //! One unit of work: a function and its argument, or a small copy of it.
 
-#![allow(unsafe_code, reason = "calls a caller's function, and keeps the copy it is given")]
+#![allow(
+    unsafe_code,
+    reason = "calls a caller's function, and keeps the copy it is given"
+)]
 
 use std::ffi::c_void;
 use std::fmt;
@@ -47,7 +50,11 @@ impl Task {
         let first: *mut *mut c_void = payload.0.as_mut_ptr().cast();
         // SAFETY: aligned to 16 and long enough.
         unsafe { first.write(arg) };
-        Self { payload, function, stamp: 0 }
+        Self {
+            payload,
+            function,
+            stamp: 0,
+        }
     }
 
     /// A task that calls `function` with a pointer to its own copy of the bytes.
@@ -55,7 +62,11 @@ impl Task {
     /// # Safety
     /// The call is sound on any thread, once, at any later time.
     pub(crate) unsafe fn with_copy(function: TaskFn, copy: [MaybeUninit<u8>; COPY_MAX]) -> Self {
-        Self { payload: Copied(copy), function, stamp: IS_COPY }
+        Self {
+            payload: Copied(copy),
+            function,
+            stamp: IS_COPY,
+        }
     }
 
     /// Notes when it was accepted, which makes it one of the sampled tasks.
@@ -91,7 +102,10 @@ impl Task {
 
 impl fmt::Debug for Task {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Task").field("function", &self.function).finish_non_exhaustive()
+        formatter
+            .debug_struct("Task")
+            .field("function", &self.function)
+            .finish_non_exhaustive()
     }
 }
 

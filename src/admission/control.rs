@@ -79,7 +79,11 @@ impl Indices {
 impl Control {
     pub(super) fn new(config: &Config) -> Self {
         let capacity = config.capacity.unwrap_or(CAPACITY_MAX);
-        let (seats, workers) = if config.pre_alloc { (SEATS_IN_ADVANCE, capacity) } else { (0, 0) };
+        let (seats, workers) = if config.pre_alloc {
+            (SEATS_IN_ADVANCE, capacity)
+        } else {
+            (0, 0)
+        };
         Self {
             capacity,
             live: 0,
@@ -88,7 +92,10 @@ impl Control {
             closed: false,
             drained: false,
             refused: None,
-            indices: Indices { free: BinaryHeap::with_capacity(workers), next: 0 },
+            indices: Indices {
+                free: BinaryHeap::with_capacity(workers),
+                next: 0,
+            },
             line: Line::with(seats),
             watchers: Vec::with_capacity(seats),
             drainers: Vec::with_capacity(seats),
@@ -101,7 +108,10 @@ impl Control {
     /// Whether the system may be asked for a worker: there is room for one, and it was not refused
     /// just now.
     pub(super) fn may_start(&self) -> bool {
-        self.live < self.capacity && self.refused.is_none_or(|backoff| backoff.until().has_passed())
+        self.live < self.capacity
+            && self
+                .refused
+                .is_none_or(|backoff| backoff.until().has_passed())
     }
 }
 
@@ -136,12 +146,20 @@ impl Gate {
 
     /// What accepted and room add up to with that capacity and so many live workers.
     pub(super) fn base_for(&self, capacity: usize, live: usize) -> usize {
-        if live >= capacity { self.limit_of(capacity) } else { live }
+        if live >= capacity {
+            self.limit_of(capacity)
+        } else {
+            live
+        }
     }
 
     /// Renews the copies that are read without the lock.
     pub(super) fn publish(&self, control: &Control, word: Word) {
-        let surplus = if control.live > control.capacity { SURPLUS } else { 0 };
+        let surplus = if control.live > control.capacity {
+            SURPLUS
+        } else {
+            0
+        };
         let short = control.refused.is_some() && word.accepted() >= control.live;
         let starved = if short { STARVED } else { 0 };
         // ORDERING: Relaxed; hints and figures. A worker that reads an old hint takes one more task

@@ -145,7 +145,10 @@ impl Gate {
         }
         let mut control = self.lock();
         control.capacity = capacity;
-        self.rebase(&mut control, 0);
+        // [A2] The room that the old capacity left is gone before this returns.
+        if !mutant("A2") {
+            self.rebase(&mut control, 0);
+        }
         self.start_for_queued(&mut control, workers);
         self.settle_line(control);
         Ok(())
@@ -160,7 +163,9 @@ impl Gate {
         control.closed = true;
         // [A8] From here on nothing is accepted: every acceptance is an exchange of this word, or is
         // made under this lock.
-        let _ = self.update(|word| Some(word.with(CLOSED, CLOSED)));
+        if !mutant("A8") {
+            let _ = self.update(|word| Some(word.with(CLOSED, CLOSED)));
+        }
         control.line.dismiss(Verdict::Closed);
         self.settle_line(control);
         true

@@ -1,5 +1,7 @@
 //! The slow way in: starting a worker, or standing in line (README, "Submit" and "The line").
 
+use std::sync::Arc;
+
 use super::control::Control;
 use super::seat::Verdict;
 use super::word::{NOTIFIED, WAITERS, Word};
@@ -23,47 +25,42 @@ impl Gate {
         workers: &dyn Workers,
     ) -> Result<(), Error> {
         let mut control = self.lock();
-        let deadline = loop {
-            let may_take = control.line.may_be_overtaken();
-            match self.attempt(&mut control, may_take, workers) {
-                Attempt::Accepted => {
-                    control.line.overtake();
-                    self.settle_line(control);
-                    return Ok(());
-                }
-                Attempt::Failed(error) => return Err(error),
-                Attempt::Full => {}
+        let may_take = control.line.may_be_overtaken();
+        match self.attempt(&mut control, may_take, workers) {
+            Attempt::Accepted => {
+                control.line.overtake();
+                self.settle_line(control);
+                return Ok(());
             }
-            let Patience::Until(deadline) = patience else {
-                return Err(Error::Overload);
-            };
-            if control.line.len() >= self.limits.max_waiting {
-                return Err(Error::Overload);
-            }
-            let worker = caller == Caller::Worker && deadline.is_never();
-            if worker && control.line.workers() + 1 == control.live && self.is_stuck(&control) {
-                return Err(Error::Deadlock);
-            }
-            if deadline.has_passed() {
-                return Err(Error::TimedOut);
-            }
-            // [A4] The mark and the sight of no room are one step: a finish after it sees the mark.
-            let marked = self.update(|word| {
-                let nothing = !may_take || !self.could_admit(&control, word) || mutant("A4");
-                nothing.then(|| word.with(WAITERS, WAITERS))
-            });
-            if marked.is_ok() {
-                break deadline;
-            }
+            Attempt::Failed(error) => return Err(error),
+            Attempt::Full => {}
+        }
+        let Patience::Until(deadline) = patience else {
+            return Err(Error::Overload);
         };
+        if control.line.len() >= self.limits.max_waiting {
+            return Err(Error::Overload);
+        }
         let worker = caller == Caller::Worker && deadline.is_never();
+        if worker && control.line.workers() + 1 == control.live && self.is_stuck(&control) {
+            return Err(Error::Deadlock);
+        }
+        if deadline.has_passed() {
+            return Err(Error::TimedOut);
+        }
         let seat = control.seats.take();
-        control.line.join(std::sync::Arc::clone(&seat), worker);
+        control.line.join(Arc::clone(&seat), worker);
         control.counts.peak_waiting = control.counts.peak_waiting.max(control.line.len());
         let result = loop {
-            let retry = control.refused.map_or(Deadline::NEVER, |backoff| backoff.until());
-            let first = control.line.is_first(&seat);
-            let until = if first && control.live < control.capacity { deadline.earlier(retry) } else { deadline };
+            let retry = control
+                .refused
+                .map_or(Deadline::NEVER, |backoff| backoff.until());
+            let starved = control.live < control.capacity && control.line.is_first(&seat);
+            let until = if starved {
+                deadline.earlier(retry)
+            } else {
+                deadline
+            };
             self.settle_line(control);
             seat.sleep(until);
             control = self.lock();
@@ -87,6 +84,10 @@ impl Gate {
         };
         control.line.leave(&seat);
         control.seats.give_back(seat);
+        if control.live < control.capacity {
+            // The system refuses workers: who is first now has to keep asking it.
+            control.line.nudge_first();
+        }
         self.settle_last(&mut control);
         self.settle_line(control);
         result
@@ -100,7 +101,10 @@ impl Gate {
         if !may_take {
             return Attempt::Full;
         }
-        if self.update(|word| (word.room() > 0).then(|| word.accept(1))).is_ok() {
+        if self
+            .update(|word| (word.room() > 0).then(|| word.accept(1)))
+            .is_ok()
+        {
             return Attempt::Accepted;
         }
         if control.live >= control.capacity {
@@ -111,7 +115,7 @@ impl Gate {
             self.rebase(control, 1);
             return Attempt::Accepted;
         }
-        if control.live == 0 {
+        if control.live == 0 && !mutant("A3") {
             return Attempt::Failed(Error::Spawn);
         }
         // [A3] The queue is open as long as a granted worker is there to drain it.
@@ -153,8 +157,10 @@ impl Gate {
             let _ = self.update(|word| Some(word.with(WAITERS | NOTIFIED, WAITERS | NOTIFIED)));
         } else {
             let mut admits = false;
+            let earlier = self.look();
             let _ = self.update(|word| {
-                admits = self.could_admit(&control, word);
+                // [A4] The mark and the sight of no room are one step: a finish after it sees the mark.
+                admits = self.could_admit(&control, if mutant("A4") { earlier } else { word });
                 let flags = if admits { WAITERS | NOTIFIED } else { WAITERS };
                 Some(word.with(WAITERS | NOTIFIED, flags))
             });

@@ -19,7 +19,9 @@ use crossbeam_utils::CachePadded;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, spin_loop};
+use crate::sync::{
+    AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, looks, spin_loop,
+};
 
 use control::Control;
 pub(crate) use control::Counts;
@@ -158,7 +160,7 @@ impl Gate {
             return false;
         }
         let mut accepted = false;
-        for _ in 0..LOOKS {
+        for _ in 0..looks(LOOKS) {
             spin_loop();
             let word = self.look();
             if word.has(CLOSED | WAITERS) {
@@ -260,14 +262,18 @@ impl Gate {
 
     /// How many tasks may be unfinished at that capacity.
     fn limit_of(&self, capacity: usize) -> usize {
-        capacity.saturating_add(self.limits.queue_capacity).min(TASKS_MAX)
+        capacity
+            .saturating_add(self.limits.queue_capacity)
+            .min(TASKS_MAX)
     }
 
     /// Changes the word by `change`, which may refuse by `None`; gives the word it was made from.
     fn update(&self, mut change: impl FnMut(Word) -> Option<Word>) -> Result<Word, Word> {
         // ORDERING: [O1] for the exchange; the loads before it are checked by it.
         self.word
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| change(Word(word)).map(|word| word.0))
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
+                change(Word(word)).map(|word| word.0)
+            })
             .map(Word)
             .map_err(Word)
     }

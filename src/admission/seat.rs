@@ -70,7 +70,10 @@ pub(super) struct Seats {
 impl Seats {
     /// With so many seats from the start.
     pub(super) fn with(count: usize) -> Self {
-        Self { spare: (0..count).map(|_| Arc::default()).collect(), taken: 0 }
+        Self {
+            spare: (0..count).map(|_| Arc::default()).collect(),
+            taken: 0,
+        }
     }
 
     /// Takes a seat.
@@ -79,7 +82,8 @@ impl Seats {
         let seat = self.spare.pop().unwrap_or_default();
         // ORDERING: Relaxed; the gate's lock orders it. A wake left over in the parker is harmless:
         // whoever sleeps looks at the verdict again.
-        seat.verdict.store(Verdict::Waiting as u32, Ordering::Relaxed);
+        seat.verdict
+            .store(Verdict::Waiting as u32, Ordering::Relaxed);
         seat
     }
 
@@ -120,7 +124,11 @@ impl Line {
 
     /// With memory for so many callers from the start.
     pub(super) fn with(count: usize) -> Self {
-        Self { callers: VecDeque::with_capacity(count), workers: 0, overtaken: 0 }
+        Self {
+            callers: VecDeque::with_capacity(count),
+            workers: 0,
+            overtaken: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -150,11 +158,17 @@ impl Line {
 
     pub(super) fn join(&mut self, seat: Arc<Seat>, worker: bool) {
         self.workers += usize::from(worker);
-        self.callers.push_back(InLine { seat, worker, notified: false });
+        self.callers.push_back(InLine {
+            seat,
+            worker,
+            notified: false,
+        });
     }
 
     pub(super) fn is_first(&self, seat: &Arc<Seat>) -> bool {
-        self.callers.front().is_some_and(|caller| Arc::ptr_eq(&caller.seat, seat))
+        self.callers
+            .front()
+            .is_some_and(|caller| Arc::ptr_eq(&caller.seat, seat))
     }
 
     /// Takes a caller out, wherever in the line it is.
@@ -162,7 +176,11 @@ impl Line {
         if self.is_first(seat) {
             self.overtaken = 0;
         }
-        if let Some(index) = self.callers.iter().position(|caller| Arc::ptr_eq(&caller.seat, seat)) {
+        if let Some(index) = self
+            .callers
+            .iter()
+            .position(|caller| Arc::ptr_eq(&caller.seat, seat))
+        {
             self.remove(index);
         }
     }
@@ -183,6 +201,13 @@ impl Line {
         let first = self.callers.front_mut()?;
         first.notified = notified;
         Some(Arc::clone(&first.seat))
+    }
+
+    /// Has the first in line look for itself.
+    pub(super) fn nudge_first(&self) {
+        if let Some(first) = self.callers.front() {
+            first.seat.nudge();
+        }
     }
 
     /// Tells the first worker in the line that nobody is left to make room for it.

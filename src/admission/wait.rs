@@ -32,7 +32,11 @@ impl Gate {
             return Err(Error::Canceled);
         }
         if control.threads == 0 {
-            return if std::mem::replace(&mut control.drained, true) { Err(Error::Closed) } else { Ok(()) };
+            return if std::mem::replace(&mut control.drained, true) {
+                Err(Error::Closed)
+            } else {
+                Ok(())
+            };
         }
         self.sit(control, deadline, |control| &mut control.drainers)
     }

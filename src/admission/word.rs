@@ -57,7 +57,11 @@ impl Word {
     /// How many of `want` tasks a newcomer may have accepted without the lock.
     #[inline]
     pub(super) fn on_sight(self, want: usize) -> usize {
-        if self.has(CLOSED | WAITERS) { 0 } else { self.room().clamp(0, want as i64) as usize }
+        if self.has(CLOSED | WAITERS) {
+            0
+        } else {
+            self.room().clamp(0, want as i64) as usize
+        }
     }
 
     /// With `count` more tasks. An acceptance that ends an instant without tasks takes the mark of
@@ -65,13 +69,20 @@ impl Word {
     #[inline]
     pub(super) fn accept(self, count: usize) -> Self {
         let count = count as u64;
-        let kept = if self.accepted() == 0 { self.0 & !WATCHED } else { self.0 };
+        let kept = if self.accepted() == 0 {
+            self.0 & !WATCHED
+        } else {
+            self.0
+        };
         Self(kept.wrapping_sub(count * FINISH))
     }
 
     /// With room for `change` more (or fewer) tasks.
     pub(super) fn with_room(self, change: i64) -> Self {
-        Self(self.0.wrapping_add((change as u64).wrapping_shl(ROOM_SHIFT)))
+        Self(
+            self.0
+                .wrapping_add((change as u64).wrapping_shl(ROOM_SHIFT)),
+        )
     }
 
     /// With these of the `mask` flags, and no others of them.
@@ -88,10 +99,18 @@ impl Word {
 
 impl fmt::Debug for Word {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "accepted {} room {}", self.accepted(), self.room())?;
-        for (flag, name) in
-            [(CLOSED, "closed"), (WAITERS, "waiters"), (NOTIFIED, "notified"), (WATCHED, "watched")]
-        {
+        write!(
+            formatter,
+            "accepted {} room {}",
+            self.accepted(),
+            self.room()
+        )?;
+        for (flag, name) in [
+            (CLOSED, "closed"),
+            (WAITERS, "waiters"),
+            (NOTIFIED, "notified"),
+            (WATCHED, "watched"),
+        ] {
             if self.has(flag) {
                 write!(formatter, " {name}")?;
             }
@@ -125,7 +144,10 @@ mod tests {
         let full = most.accept(TASKS_MAX);
         assert_eq!((full.accepted(), full.room()), (TASKS_MAX, 0));
         let shrunk = full.with_room(1 - TASKS_MAX as i64);
-        assert_eq!((shrunk.accepted(), shrunk.room()), (TASKS_MAX, 1 - TASKS_MAX as i64));
+        assert_eq!(
+            (shrunk.accepted(), shrunk.room()),
+            (TASKS_MAX, 1 - TASKS_MAX as i64)
+        );
         assert!(shrunk.has(CLOSED) && !shrunk.has(WAITERS | NOTIFIED | WATCHED));
     }
 

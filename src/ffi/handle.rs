@@ -35,7 +35,11 @@ impl Handle {
         func: antpool_task_fn,
         is_default: bool,
     ) -> Result<Box<Self>, Error> {
-        let mut handle = Box::new(Self { pool: AtomicPtr::default(), func, is_default });
+        let mut handle = Box::new(Self {
+            pool: AtomicPtr::default(),
+            func,
+            is_default,
+        });
         let observer = Arc::new(callbacks.of(&raw mut *handle));
         // The handle is complete before a first worker can show it to a hook.
         let pool = Pool::new(config, observer)?;
@@ -54,7 +58,9 @@ impl Handle {
     ///
     /// # Safety
     /// `handle` is NULL or live for the whole of `'a`.
-    pub(super) unsafe fn borrow<'a>(handle: *const antpool_t) -> Result<(&'a Self, &'a Pool), Error> {
+    pub(super) unsafe fn borrow<'a>(
+        handle: *const antpool_t,
+    ) -> Result<(&'a Self, &'a Pool), Error> {
         // SAFETY: the caller's promise.
         let handle = unsafe { handle.as_ref() }.ok_or(Error::InvalidArgument)?;
         // ORDERING: Acquire pairs with the Release of `renew`; outside a forked child the pointer
@@ -71,7 +77,11 @@ impl Handle {
     pub(super) unsafe fn enter<'a>(handle: *const antpool_t) -> Result<&'a Pool, Error> {
         // SAFETY: the caller's promise.
         let (_, pool) = unsafe { Self::borrow(handle) }?;
-        if pool.is_foreign() { Err(Error::Forked) } else { Ok(pool) }
+        if pool.is_foreign() {
+            Err(Error::Forked)
+        } else {
+            Ok(pool)
+        }
     }
 
     /// What invoke calls.
@@ -91,7 +101,11 @@ impl Handle {
         let fresh = Arc::into_raw(Arc::clone(&pool)).cast_mut();
         let old = std::ptr::from_ref(parents).cast_mut();
         // ORDERING: Release pairs with the Acquire of `borrow`: who sees the pool sees it whole.
-        if self.pool.compare_exchange(old, fresh, Ordering::Release, Ordering::Relaxed).is_err() {
+        if self
+            .pool
+            .compare_exchange(old, fresh, Ordering::Release, Ordering::Relaxed)
+            .is_err()
+        {
             // Another thread of the child was first, and its pool serves this call as well.
             // SAFETY: `fresh` was counted above and nobody else has seen it.
             drop(unsafe { Arc::from_raw(fresh) });

@@ -12,7 +12,9 @@ fn text(message: *const c_char) -> String {
         return "no message".to_owned();
     }
     // SAFETY: not NULL; the caller promised a string.
-    unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned()
+    unsafe { CStr::from_ptr(message) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Fails the task that calls it, and does not return: it unwinds to the worker, which reports the

@@ -4,19 +4,25 @@
 //! make one call to the core, turn its answer into a status, write out-parameters last. The header
 //! is generated from the items of this module, in this order.
 
-#![allow(unsafe_code, reason = "raw handles, raw records and callers' functions end here")]
-#![allow(non_camel_case_types, reason = "the types are named as C programmers see them")]
+#![allow(
+    unsafe_code,
+    reason = "raw handles, raw records and callers' functions end here"
+)]
+#![allow(
+    non_camel_case_types,
+    reason = "the types are named as C programmers see them"
+)]
 
-mod status;
-mod handle;
 mod callbacks;
-mod options;
-mod stats;
-mod pool;
-mod submit;
+mod handle;
 mod inside;
 mod observer;
+mod options;
+mod pool;
 mod records;
+mod stats;
+mod status;
+mod submit;
 
 pub use callbacks::*;
 pub use handle::antpool_t;

@@ -55,7 +55,10 @@ impl From<&RawOptions> for Callbacks {
 impl Callbacks {
     /// The observer of the pool behind `pool`.
     pub(super) fn of(self, pool: *mut antpool_t) -> ForeignObserver {
-        ForeignObserver { callbacks: self, pool }
+        ForeignObserver {
+            callbacks: self,
+            pool,
+        }
     }
 }
 
@@ -101,7 +104,13 @@ impl Observer for ForeignObserver {
         };
         let line = text(line);
         // SAFETY: the caller's function, called as documented.
-        unsafe { logger(self.callbacks.logger_data, antpool_log_level_t::ANTPOOL_LOG_ERROR, line.as_ptr()) };
+        unsafe {
+            logger(
+                self.callbacks.logger_data,
+                antpool_log_level_t::ANTPOOL_LOG_ERROR,
+                line.as_ptr(),
+            )
+        };
     }
 
     fn worker_started(&self, index: usize) {

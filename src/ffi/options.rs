@@ -183,7 +183,9 @@ impl RawOptions {
             return Err(Error::InvalidExpiry);
         }
         let pre_alloc = self.flags[1] == 1;
-        if pre_alloc && (capacity == super::pool::UNLIMITED || self.queue_capacity == QUEUE_UNBOUNDED) {
+        if pre_alloc
+            && (capacity == super::pool::UNLIMITED || self.queue_capacity == QUEUE_UNBOUNDED)
+        {
             return Err(Error::InvalidPrealloc);
         }
         let name = if self.name.is_null() {
@@ -239,7 +241,10 @@ pub unsafe extern "C" fn antpool_options_init(options: *mut antpool_options_t, s
     if options.is_null() || struct_size < size_of::<usize>() {
         return;
     }
-    let defaults = RawOptions { struct_size, ..DEFAULTS };
+    let defaults = RawOptions {
+        struct_size,
+        ..DEFAULTS
+    };
     let known = struct_size.min(size_of::<RawOptions>());
     let bytes: *mut MaybeUninit<u8> = options.cast();
     // SAFETY: the caller's promise: `struct_size` writable bytes.

@@ -251,10 +251,14 @@ pub unsafe extern "C" fn antpool_wait(pool: *mut antpool_t) -> antpool_status_t 
 // SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn antpool_wait_timeout(pool: *mut antpool_t, timeout_ms: u64) -> antpool_status_t {
+pub unsafe extern "C" fn antpool_wait_timeout(
+    pool: *mut antpool_t,
+    timeout_ms: u64,
+) -> antpool_status_t {
     // SAFETY: the caller's promise.
     let pool = unsafe { Handle::enter(pool) };
-    pool.and_then(|pool| pool.wait(Deadline::after_ms(timeout_ms))).into()
+    pool.and_then(|pool| pool.wait(Deadline::after_ms(timeout_ms)))
+        .into()
 }
 
 /// Closes the pool and returns. Nothing is accepted any more; callers that wait to submit get
@@ -269,7 +273,9 @@ pub unsafe extern "C" fn antpool_wait_timeout(pool: *mut antpool_t, timeout_ms: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn antpool_release(pool: *mut antpool_t) -> antpool_status_t {
     // SAFETY: the caller's promise.
-    unsafe { Handle::enter(pool) }.map(|pool| pool.release()).into()
+    unsafe { Handle::enter(pool) }
+        .map(|pool| pool.release())
+        .into()
 }
 
 /// Closes the pool, as antpool_release() does, and waits until every worker has exited (threads
@@ -288,10 +294,14 @@ pub unsafe extern "C" fn antpool_release(pool: *mut antpool_t) -> antpool_status
 // SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn antpool_release_timeout(pool: *mut antpool_t, timeout_ms: u64) -> antpool_status_t {
+pub unsafe extern "C" fn antpool_release_timeout(
+    pool: *mut antpool_t,
+    timeout_ms: u64,
+) -> antpool_status_t {
     // SAFETY: the caller's promise.
     let pool = unsafe { Handle::enter(pool) };
-    pool.and_then(|pool| pool.release_and_wait(Deadline::after_ms(timeout_ms))).into()
+    pool.and_then(|pool| pool.release_and_wait(Deadline::after_ms(timeout_ms)))
+        .into()
 }
 
 /// Opens a closed pool again, with the capacity and options it had. On an open pool ANTPOOL_OK and

@@ -53,15 +53,31 @@ use antpool_status_t::*;
 /// Every status with its name and sentence, in the order of their numbers.
 const STATUSES: [(antpool_status_t, &std::ffi::CStr, &std::ffi::CStr); 18] = [
     (ANTPOOL_OK, c"ANTPOOL_OK", c"success"),
-    (ANTPOOL_ERR_INVALID_ARGUMENT, c"ANTPOOL_ERR_INVALID_ARGUMENT", c"an argument is NULL or out of range"),
-    (ANTPOOL_ERR_CLOSED, c"ANTPOOL_ERR_CLOSED", c"the pool is closed"),
+    (
+        ANTPOOL_ERR_INVALID_ARGUMENT,
+        c"ANTPOOL_ERR_INVALID_ARGUMENT",
+        c"an argument is NULL or out of range",
+    ),
+    (
+        ANTPOOL_ERR_CLOSED,
+        c"ANTPOOL_ERR_CLOSED",
+        c"the pool is closed",
+    ),
     (
         ANTPOOL_ERR_OVERLOAD,
         c"ANTPOOL_ERR_OVERLOAD",
         c"the pool is full and the call may not wait, or too many callers wait already",
     ),
-    (ANTPOOL_ERR_TIMED_OUT, c"ANTPOOL_ERR_TIMED_OUT", c"the time given has passed"),
-    (ANTPOOL_ERR_NO_FUNCTION, c"ANTPOOL_ERR_NO_FUNCTION", c"the pool has no function of its own"),
+    (
+        ANTPOOL_ERR_TIMED_OUT,
+        c"ANTPOOL_ERR_TIMED_OUT",
+        c"the time given has passed",
+    ),
+    (
+        ANTPOOL_ERR_NO_FUNCTION,
+        c"ANTPOOL_ERR_NO_FUNCTION",
+        c"the pool has no function of its own",
+    ),
     (
         ANTPOOL_ERR_INVALID_EXPIRY,
         c"ANTPOOL_ERR_INVALID_EXPIRY",
@@ -72,8 +88,16 @@ const STATUSES: [(antpool_status_t, &std::ffi::CStr, &std::ffi::CStr); 18] = [
         c"ANTPOOL_ERR_INVALID_PREALLOC",
         c"nothing can be allocated in advance for an unlimited capacity or an unbounded queue",
     ),
-    (ANTPOOL_ERR_INVALID_POOL_INDEX, c"ANTPOOL_ERR_INVALID_POOL_INDEX", c"there is no pool with this index"),
-    (ANTPOOL_ERR_INVALID_STRATEGY, c"ANTPOOL_ERR_INVALID_STRATEGY", c"there is no such strategy"),
+    (
+        ANTPOOL_ERR_INVALID_POOL_INDEX,
+        c"ANTPOOL_ERR_INVALID_POOL_INDEX",
+        c"there is no pool with this index",
+    ),
+    (
+        ANTPOOL_ERR_INVALID_STRATEGY,
+        c"ANTPOOL_ERR_INVALID_STRATEGY",
+        c"there is no such strategy",
+    ),
     (
         ANTPOOL_ERR_INVALID_POOL_COUNT,
         c"ANTPOOL_ERR_INVALID_POOL_COUNT",
@@ -84,12 +108,36 @@ const STATUSES: [(antpool_status_t, &std::ffi::CStr, &std::ffi::CStr); 18] = [
         c"ANTPOOL_ERR_SPAWN",
         c"the system refused a thread and no worker exists to take the task",
     ),
-    (ANTPOOL_ERR_NO_MEMORY, c"ANTPOOL_ERR_NO_MEMORY", c"the system refused memory"),
-    (ANTPOOL_ERR_DEADLOCK, c"ANTPOOL_ERR_DEADLOCK", c"the call could only have waited for itself"),
-    (ANTPOOL_ERR_FORKED, c"ANTPOOL_ERR_FORKED", c"the pool was made before fork() and this is the child"),
-    (ANTPOOL_ERR_CANCELED, c"ANTPOOL_ERR_CANCELED", c"another call ended the wait"),
-    (ANTPOOL_ERR_ALREADY_STARTED, c"ANTPOOL_ERR_ALREADY_STARTED", c"the task has been started"),
-    (ANTPOOL_ERR_UNSUPPORTED, c"ANTPOOL_ERR_UNSUPPORTED", c"not supported here"),
+    (
+        ANTPOOL_ERR_NO_MEMORY,
+        c"ANTPOOL_ERR_NO_MEMORY",
+        c"the system refused memory",
+    ),
+    (
+        ANTPOOL_ERR_DEADLOCK,
+        c"ANTPOOL_ERR_DEADLOCK",
+        c"the call could only have waited for itself",
+    ),
+    (
+        ANTPOOL_ERR_FORKED,
+        c"ANTPOOL_ERR_FORKED",
+        c"the pool was made before fork() and this is the child",
+    ),
+    (
+        ANTPOOL_ERR_CANCELED,
+        c"ANTPOOL_ERR_CANCELED",
+        c"another call ended the wait",
+    ),
+    (
+        ANTPOOL_ERR_ALREADY_STARTED,
+        c"ANTPOOL_ERR_ALREADY_STARTED",
+        c"the task has been started",
+    ),
+    (
+        ANTPOOL_ERR_UNSUPPORTED,
+        c"ANTPOOL_ERR_UNSUPPORTED",
+        c"not supported here",
+    ),
 ];
 
 impl From<Result<(), Error>> for antpool_status_t {
@@ -121,8 +169,16 @@ impl From<Error> for antpool_status_t {
     }
 }
 
-fn find(status: c_int) -> Option<&'static (antpool_status_t, &'static std::ffi::CStr, &'static std::ffi::CStr)> {
-    usize::try_from(status).ok().and_then(|index| STATUSES.get(index))
+fn find(
+    status: c_int,
+) -> Option<&'static (
+    antpool_status_t,
+    &'static std::ffi::CStr,
+    &'static std::ffi::CStr,
+)> {
+    usize::try_from(status)
+        .ok()
+        .and_then(|index| STATUSES.get(index))
 }
 
 /// The name of a status, such as "ANTPOOL_ERR_CLOSED".
@@ -132,7 +188,9 @@ fn find(status: c_int) -> Option<&'static (antpool_status_t, &'static std::ffi::
 // SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_status_name(status: c_int) -> *const c_char {
-    find(status).map_or(c"ANTPOOL_ERR_UNKNOWN", |row| row.1).as_ptr()
+    find(status)
+        .map_or(c"ANTPOOL_ERR_UNKNOWN", |row| row.1)
+        .as_ptr()
 }
 
 /// A sentence about a status, such as "the pool is closed".
@@ -141,7 +199,9 @@ pub extern "C" fn antpool_status_name(status: c_int) -> *const c_char {
 // SAFETY: see antpool_status_name.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_status_message(status: c_int) -> *const c_char {
-    find(status).map_or(c"not a status of antpool", |row| row.2).as_ptr()
+    find(status)
+        .map_or(c"not a status of antpool", |row| row.2)
+        .as_ptr()
 }
 
 #[cfg(test)]

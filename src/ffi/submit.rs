@@ -35,14 +35,21 @@ impl Wait {
 
 /// # Safety
 /// `pool` is NULL or a live handle; `f` may be called with `arg`.
-unsafe fn submit(pool: *mut antpool_t, f: antpool_task_fn, arg: *mut c_void, wait: Wait) -> antpool_status_t {
+unsafe fn submit(
+    pool: *mut antpool_t,
+    f: antpool_task_fn,
+    arg: *mut c_void,
+    wait: Wait,
+) -> antpool_status_t {
     let Some(f) = f else {
         return Error::InvalidArgument.into();
     };
     // SAFETY: the caller's promise.
     match unsafe { Handle::enter(pool) } {
         // SAFETY: the caller's promise.
-        Ok(pool) => pool.submit(unsafe { Task::new(f, arg) }, wait.patience(pool)).into(),
+        Ok(pool) => pool
+            .submit(unsafe { Task::new(f, arg) }, wait.patience(pool))
+            .into(),
         Err(error) => error.into(),
     }
 }
@@ -53,7 +60,9 @@ unsafe fn invoke(pool: *mut antpool_t, arg: *mut c_void, wait: Wait) -> antpool_
     // SAFETY: the caller's promise.
     match unsafe { function_of(pool) } {
         // SAFETY: the caller's promise.
-        Ok((pool, f)) => pool.submit(unsafe { Task::new(f, arg) }, wait.patience(pool)).into(),
+        Ok((pool, f)) => pool
+            .submit(unsafe { Task::new(f, arg) }, wait.patience(pool))
+            .into(),
         Err(error) => error.into(),
     }
 }
@@ -87,12 +96,17 @@ unsafe fn submit_copy(
     let mut copy = [MaybeUninit::<u8>::uninit(); COPY_MAX];
     if size > 0 {
         // SAFETY: `data` has `size` bytes, and `size` is at most COPY_MAX.
-        unsafe { copy.as_mut_ptr().copy_from_nonoverlapping(data.cast(), size) };
+        unsafe {
+            copy.as_mut_ptr()
+                .copy_from_nonoverlapping(data.cast(), size)
+        };
     }
     // SAFETY: the caller's promise.
     match unsafe { Handle::enter(pool) } {
         // SAFETY: the caller's promise: `f` may be called with a copy of the bytes.
-        Ok(pool) => pool.submit(unsafe { Task::with_copy(f, copy) }, wait.patience(pool)).into(),
+        Ok(pool) => pool
+            .submit(unsafe { Task::with_copy(f, copy) }, wait.patience(pool))
+            .into(),
         Err(error) => error.into(),
     }
 }
@@ -305,7 +319,10 @@ pub unsafe extern "C" fn antpool_try_submit_batch(
 // SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn antpool_invoke(pool: *mut antpool_t, arg: *mut c_void) -> antpool_status_t {
+pub unsafe extern "C" fn antpool_invoke(
+    pool: *mut antpool_t,
+    arg: *mut c_void,
+) -> antpool_status_t {
     // SAFETY: the caller's promise.
     unsafe { invoke(pool, arg, Wait::AsConfigured) }
 }
@@ -317,7 +334,10 @@ pub unsafe extern "C" fn antpool_invoke(pool: *mut antpool_t, arg: *mut c_void) 
 // SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn antpool_try_invoke(pool: *mut antpool_t, arg: *mut c_void) -> antpool_status_t {
+pub unsafe extern "C" fn antpool_try_invoke(
+    pool: *mut antpool_t,
+    arg: *mut c_void,
+) -> antpool_status_t {
     // SAFETY: the caller's promise.
     unsafe { invoke(pool, arg, Wait::Never) }
 }

@@ -20,7 +20,15 @@ pub(super) fn wait(word: &AtomicU32, expected: u32, until: Option<MonotonicTime>
     let any_bit = u32::MAX;
     // SAFETY: `word` and `until` live across the call; the raw call is no cancellation point.
     let _ = unsafe {
-        libc::syscall(libc::SYS_futex, word, operation, expected, until, std::ptr::null::<u32>(), any_bit)
+        libc::syscall(
+            libc::SYS_futex,
+            word,
+            operation,
+            expected,
+            until,
+            std::ptr::null::<u32>(),
+            any_bit,
+        )
     };
 }
 

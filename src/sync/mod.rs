@@ -23,7 +23,10 @@ pub(crate) use real::*;
 #[cfg(loom)]
 pub(crate) fn mutant(name: &str) -> bool {
     static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    CHOSEN.get_or_init(|| std::env::var("ANTPOOL_MUTANT").ok()).as_deref() == Some(name)
+    CHOSEN
+        .get_or_init(|| std::env::var("ANTPOOL_MUTANT").ok())
+        .as_deref()
+        == Some(name)
 }
 
 /// See the other definition: nothing outside of models.

@@ -1,6 +1,9 @@
 //! The machine's own means.
 
-#![allow(unsafe_code, reason = "a raw lock for lock_api, and the futex below it")]
+#![allow(
+    unsafe_code,
+    reason = "a raw lock for lock_api, and the futex below it"
+)]
 
 use std::sync::atomic::AtomicU32 as Word;
 
@@ -15,6 +18,16 @@ use crate::clock::Deadline;
 /// Tells the processor that this is a spin loop.
 pub(crate) fn spin_loop() {
     std::hint::spin_loop();
+}
+
+/// How often to look before sleeping.
+pub(crate) const fn looks(count: u32) -> u32 {
+    count
+}
+
+/// Whether another CPU may do what this one looks for meanwhile.
+pub(crate) fn can_spin() -> bool {
+    std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1)
 }
 
 /// A lock that a forked child can use, and that TSan can see.
@@ -50,7 +63,10 @@ impl RawMutex {
 // SAFETY: of two callers of `lock` one gets FREE from its exchange, and only after the other's
 // `unlock` stored it.
 unsafe impl lock_api::RawMutex for RawMutex {
-    #[allow(clippy::declare_interior_mutable_const, reason = "the form lock_api asks for")]
+    #[allow(
+        clippy::declare_interior_mutable_const,
+        reason = "the form lock_api asks for"
+    )]
     const INIT: Self = Self(Word::new(FREE));
     type GuardMarker = lock_api::GuardSend;
 
@@ -64,7 +80,9 @@ unsafe impl lock_api::RawMutex for RawMutex {
     #[inline]
     fn try_lock(&self) -> bool {
         // ORDERING: Acquire pairs with the Release of `unlock`.
-        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+        self.0
+            .compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
     }
 
     #[inline]
@@ -90,14 +108,22 @@ impl Parker {
     pub(crate) fn park_until(&self, deadline: Deadline) -> bool {
         // ORDERING: Acquire, here and below, pairs with the Release of `unpark`: what was written
         // before the wake is seen after it.
-        if self.0.compare_exchange(EMPTY, PARKED, Ordering::Acquire, Ordering::Acquire).is_err() {
+        if self
+            .0
+            .compare_exchange(EMPTY, PARKED, Ordering::Acquire, Ordering::Acquire)
+            .is_err()
+        {
             self.0.swap(EMPTY, Ordering::Acquire);
             return true;
         }
         loop {
             futex::wait(&self.0, PARKED, deadline.monotonic());
             // ORDERING: as above.
-            if self.0.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            if self
+                .0
+                .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+            {
                 return true;
             }
             if deadline.has_passed() {

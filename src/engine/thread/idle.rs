@@ -120,7 +120,8 @@ impl Idle {
             let woken: Vec<Arc<Slot>> = sleepers.drain(..).collect();
             let count = woken.len() as u64;
             // ORDERING: [T1]
-            self.state.fetch_add((SEARCHING - SLEEPING) * count, Ordering::SeqCst);
+            self.state
+                .fetch_add((SEARCHING - SLEEPING) * count, Ordering::SeqCst);
             woken
         };
         for slot in woken {
@@ -150,7 +151,11 @@ impl Idle {
         {
             let mut sleepers = self.sleepers.lock();
             sleepers.push_back(Arc::clone(slot));
-            let change = if was_searching { SLEEPING.wrapping_sub(SEARCHING) } else { SLEEPING };
+            let change = if was_searching {
+                SLEEPING.wrapping_sub(SEARCHING)
+            } else {
+                SLEEPING
+            };
             // ORDERING: [T1]
             self.state.fetch_add(change, Ordering::SeqCst);
         }
@@ -181,7 +186,8 @@ impl Idle {
         };
         sleepers.remove(index);
         // ORDERING: [T1]
-        self.state.fetch_add(becomes.wrapping_sub(SLEEPING), Ordering::SeqCst);
+        self.state
+            .fetch_add(becomes.wrapping_sub(SLEEPING), Ordering::SeqCst);
         true
     }
 }

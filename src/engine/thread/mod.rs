@@ -1,6 +1,8 @@
 //! Workers that are threads of the operating system. See the README beside this file.
 
 mod idle;
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(not(loom))]
 mod os;
 mod slot;
@@ -14,9 +16,9 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::stats::Stats;
-use crate::sync::{Mutex, spin_loop};
 #[cfg(loom)]
 use crate::sync::os;
+use crate::sync::{Mutex, looks, spin_loop};
 
 use idle::Idle;
 use slot::Slot;
@@ -42,9 +44,15 @@ impl ThreadEngine {
     /// The engine of a pool, without workers. What the workers inherit is taken from the calling
     /// thread.
     pub(crate) fn new(config: &Config) -> Result<Arc<Self>, Error> {
-        let in_advance = if config.pre_alloc { config.capacity.unwrap_or(0) } else { 0 };
+        let in_advance = if config.pre_alloc {
+            config.capacity.unwrap_or(0)
+        } else {
+            0
+        };
         let mut slots = Vec::new();
-        slots.try_reserve_exact(in_advance).map_err(|_| Error::NoMemory)?;
+        slots
+            .try_reserve_exact(in_advance)
+            .map_err(|_| Error::NoMemory)?;
         slots.extend((0..in_advance).map(|index| Arc::new(Slot::new(index))));
         let traits = os::Traits::new(config)?;
         Ok(Arc::new_cyclic(|this| Self {
@@ -83,7 +91,7 @@ impl ThreadEngine {
         if !pool.may_spin() || pool.gate().accepted() < 2 {
             return false;
         }
-        (0..PATIENCE).any(|_| {
+        (0..looks(PATIENCE)).any(|_| {
             spin_loop();
             pool.queue().is_empty()
         })

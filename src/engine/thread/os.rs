@@ -46,7 +46,9 @@ struct Affinity(libc::cpu_set_t);
 impl std::fmt::Debug for Affinity {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // SAFETY: a set is plain bytes.
-        write!(formatter, "Affinity({} CPUs)", unsafe { libc::CPU_COUNT(&self.0) })
+        write!(formatter, "Affinity({} CPUs)", unsafe {
+            libc::CPU_COUNT(&self.0)
+        })
     }
 }
 
@@ -89,16 +91,30 @@ impl Traits {
     }
 
     /// Starts a thread. The caller keeps `self` alive for as long as the thread lives.
-    pub(super) fn spawn(&self, index: usize, body: impl FnOnce() + Send + 'static) -> Result<(), Refused> {
+    pub(super) fn spawn(
+        &self,
+        index: usize,
+        body: impl FnOnce() + Send + 'static,
+    ) -> Result<(), Refused> {
         let affinity = self.affinity.as_ref().map_or(ptr::null(), ptr::from_ref);
-        let start = Box::new(Start { body: Box::new(body), name: self.thread_name(index), affinity });
+        let start = Box::new(Start {
+            body: Box::new(body),
+            name: self.thread_name(index),
+            affinity,
+        });
         let attributes = Attributes::new(self.stack_size, self.detached).ok_or(Refused)?;
         let start = Box::into_raw(start);
         let mut thread = MaybeUninit::uninit();
         let blocked = BlockedSignals::new();
         // SAFETY: `begin` takes the box over.
-        let refused =
-            unsafe { libc::pthread_create(thread.as_mut_ptr(), &raw const attributes.0, begin, start.cast()) };
+        let refused = unsafe {
+            libc::pthread_create(
+                thread.as_mut_ptr(),
+                &raw const attributes.0,
+                begin,
+                start.cast(),
+            )
+        };
         drop(blocked);
         if refused != 0 {
             // SAFETY: no thread has it.
@@ -135,7 +151,9 @@ impl Traits {
 fn minimal_stack() -> usize {
     // SAFETY: no conditions.
     let minimum = unsafe { libc::sysconf(libc::_SC_THREAD_STACK_MIN) };
-    usize::try_from(minimum).unwrap_or(0).max(libc::PTHREAD_STACK_MIN)
+    usize::try_from(minimum)
+        .unwrap_or(0)
+        .max(libc::PTHREAD_STACK_MIN)
 }
 
 extern "C" fn begin(start: *mut c_void) -> *mut c_void {
@@ -175,14 +193,16 @@ impl Affinity {
         // SAFETY: plain bytes.
         let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
         // SAFETY: `set` is writable for its size. More CPUs than it holds: then it is not known.
-        let known = unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
+        let known =
+            unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
         (known == 0).then_some(Self(set))
     }
 
     fn take_on(&self) {
         let inherited = Self::of_this_thread();
         // SAFETY: plain bytes.
-        let same = inherited.is_some_and(|inherited| unsafe { libc::CPU_EQUAL(&inherited.0, &self.0) });
+        let same =
+            inherited.is_some_and(|inherited| unsafe { libc::CPU_EQUAL(&inherited.0, &self.0) });
         if !same {
             // SAFETY: the set lives across the call. Where its CPUs have gone, the inherited stay.
             unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const self.0) };

@@ -20,6 +20,10 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn new(index: usize) -> Self {
-        Self { index, parker: Parker::default(), counts: CachePadded::default() }
+        Self {
+            index,
+            parker: Parker::default(),
+            counts: CachePadded::default(),
+        }
     }
 }

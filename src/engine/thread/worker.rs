@@ -12,7 +12,7 @@ use crate::clock::{self, Deadline};
 use crate::current::Current;
 use crate::observer::Failure;
 use crate::pool::Pool;
-use crate::sync::spin_loop;
+use crate::sync::{looks, mutant, spin_loop};
 use crate::task::{Task, TaskFn};
 
 /// Looks at the queue before a worker without a task lies down. About two microseconds: less than
@@ -35,7 +35,10 @@ pub(super) enum Legacy {
 
 // SAFETY (of the promise, not of code): the argument of a task may be used on any thread; whoever
 // made the task promised so.
-#[allow(unsafe_code, reason = "a task's argument travels to the thread that reports it")]
+#[allow(
+    unsafe_code,
+    reason = "a task's argument travels to the thread that reports it"
+)]
 // SAFETY: see above.
 unsafe impl Send for Legacy {}
 
@@ -44,7 +47,9 @@ struct Ordinary<'a>(&'a Worker);
 
 impl Workers for Ordinary<'_> {
     fn start(&self, index: usize) -> Result<(), Refused> {
-        self.0.engine.spawn(Arc::clone(&self.0.pool), index, Legacy::None)
+        self.0
+            .engine
+            .spawn(Arc::clone(&self.0.pool), index, Legacy::None)
     }
 }
 
@@ -68,7 +73,12 @@ pub(super) struct Worker {
 
 impl Worker {
     pub(super) fn new(pool: Arc<Pool>, engine: Arc<ThreadEngine>, slot: Arc<Slot>) -> Self {
-        Self { pool, engine, slot, searching: Cell::new(true) }
+        Self {
+            pool,
+            engine,
+            slot,
+            searching: Cell::new(true),
+        }
     }
 
     /// The whole life of the thread.
@@ -111,7 +121,9 @@ impl Worker {
     #[inline]
     fn perform(&self, mut task: Task, current: &Current) -> bool {
         if let Some(accepted) = task.accepted_at() {
-            self.slot.counts.queued_for(clock::now().saturating_sub(accepted));
+            self.slot
+                .counts
+                .queued_for(clock::now().saturating_sub(accepted));
         }
         let (function, arg) = (task.function(), task.arg());
         let lost = || self.lose_thread(current, Legacy::Report { function, arg });
@@ -127,7 +139,7 @@ impl Worker {
         self.slot.counts.completed.add(1);
         let gate = self.pool.gate();
         // [W4] In a closed pool one task fewer may be what lets a sleeper go.
-        if gate.finish() && self.engine.idle.has_sleepers() {
+        if gate.finish() && self.engine.idle.has_sleepers() && !mutant("W4") {
             self.engine.idle.wake_all();
         }
         gate.after_task(&Ordinary(self)) == Next::Stay
@@ -147,7 +159,9 @@ impl Worker {
 
     fn stop_searching(&self) {
         if self.searching.replace(false) {
-            self.engine.idle.end_search(|| !self.pool.queue().is_empty());
+            self.engine
+                .idle
+                .end_search(|| !self.pool.queue().is_empty());
         }
     }
 
@@ -208,7 +222,7 @@ impl Worker {
             }
             self.searching.set(true);
         }
-        for _ in 0..LOOKS {
+        for _ in 0..looks(LOOKS) {
             for _ in 0..PAUSES {
                 spin_loop();
             }
@@ -224,7 +238,11 @@ impl Worker {
     fn report(&self, function: TaskFn, arg: *mut c_void, message: &str) {
         self.slot.counts.panicked.add(1);
         let mut handled = false;
-        let failure = Failure { function, arg, message };
+        let failure = Failure {
+            function,
+            arg,
+            message,
+        };
         let fine = self.call_back("a panic handler", Legacy::Finish, || {
             handled = self.pool.observer().task_failed(failure);
         });
@@ -266,7 +284,11 @@ impl Worker {
     /// that calls this. Its duties go to another worker, or, if the system refuses one, are carried
     /// out from here until the gate lets the worker go.
     fn lose_thread(&self, current: &Current, legacy: Legacy) {
-        if !self.pool.gate().replace_lost(self.slot.index, &Heir(self, legacy)) {
+        if !self
+            .pool
+            .gate()
+            .replace_lost(self.slot.index, &Heir(self, legacy))
+        {
             self.serve(current, legacy);
             self.pool.gate().thread_ends(self.slot.index);
         }

@@ -1,0 +1,197 @@
+//! loom's models of the machine's means. Time is an event here: [`advance`] makes every deadline that
+//! was set before it pass, at whatever point of the model a thread calls it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering as Plain};
+use std::time::Duration;
+
+pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub(crate) use loom::thread_local;
+
+/// Nothing: a model needs no pauses.
+pub(crate) fn spin_loop() {}
+
+/// Who looks repeatedly looks once in a model: it can happen anywhere.
+pub(crate) fn looks(_: u32) -> u32 {
+    1
+}
+
+/// As on a machine with several CPUs.
+pub(crate) fn can_spin() -> bool {
+    true
+}
+
+/// loom's lock, with guards that need no unwrapping.
+#[derive(Debug)]
+pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+/// What holds a [`Mutex`].
+pub(crate) type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
+
+impl<T> Mutex<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Self(loom::sync::Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().expect("no model panics with a lock held")
+    }
+}
+
+/// What sleeps in a parker.
+#[derive(Debug)]
+struct Bed {
+    notified: loom::sync::Mutex<bool>,
+    changed: loom::sync::Condvar,
+}
+
+/// Where one thread sleeps until another wakes it.
+#[derive(Debug)]
+pub(crate) struct Parker(Arc<Bed>);
+
+impl Default for Parker {
+    fn default() -> Self {
+        let notified = loom::sync::Mutex::new(false);
+        Self(Arc::new(Bed {
+            notified,
+            changed: loom::sync::Condvar::new(),
+        }))
+    }
+}
+
+impl Parker {
+    pub(crate) fn park_until(&self, deadline: Deadline) -> bool {
+        if !deadline.is_never() {
+            CLOCK
+                .beds
+                .lock()
+                .expect("see above")
+                .push(Arc::clone(&self.0));
+        }
+        let mut notified = self.0.notified.lock().expect("see above");
+        while !*notified && !deadline.has_passed() {
+            notified = self.0.changed.wait(notified).expect("see above");
+        }
+        std::mem::take(&mut *notified)
+    }
+
+    pub(crate) fn unpark(&self) {
+        *self.0.notified.lock().expect("see above") = true;
+        self.0.changed.notify_one();
+    }
+}
+
+/// The model's time: how often it has advanced.
+struct Clock {
+    time: AtomicUsize,
+    beds: loom::sync::Mutex<Vec<Arc<Bed>>>,
+}
+
+loom::lazy_static! {
+    static ref CLOCK: Clock = Clock { time: AtomicUsize::new(0), beds: loom::sync::Mutex::new(Vec::new()) };
+}
+
+/// Runs a model in every interleaving with at most so many preemptions, or as many as
+/// `LOOM_MAX_PREEMPTIONS` says.
+#[cfg(test)]
+pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
+    builder.check(model);
+}
+
+/// Every deadline that was set so far passes.
+#[cfg(test)]
+pub(crate) fn advance() {
+    CLOCK.time.fetch_add(1, Ordering::SeqCst);
+    for bed in CLOCK.beds.lock().expect("see above").drain(..) {
+        // With the bed's lock: who looked at the time before it is asleep, who looks after it sees it.
+        drop(bed.notified.lock().expect("see above"));
+        bed.changed.notify_all();
+    }
+}
+
+/// The time in a model; only ever added to a deadline.
+pub(crate) fn now() -> Duration {
+    Duration::ZERO
+}
+
+/// A point in time to wait for at most: when the model's time has advanced once more. `None` is never.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(Option<usize>);
+
+impl Deadline {
+    pub(crate) const NEVER: Self = Self(None);
+
+    pub(crate) fn after_ms(ms: u64) -> Self {
+        if ms == u64::MAX {
+            Self::NEVER
+        } else {
+            Self::after(Duration::from_millis(ms))
+        }
+    }
+
+    pub(crate) fn after(_: Duration) -> Self {
+        Self(Some(CLOCK.time.load(Ordering::SeqCst)))
+    }
+
+    pub(crate) fn at(_: Duration, duration: Duration) -> Self {
+        Self::after(duration)
+    }
+
+    pub(crate) fn is_never(self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn has_passed(self) -> bool {
+        self.0
+            .is_some_and(|set| CLOCK.time.load(Ordering::SeqCst) > set)
+    }
+
+    pub(crate) fn earlier(self, other: Self) -> Self {
+        if self.is_never() { other } else { self }
+    }
+}
+
+/// Threads, as [`crate::engine::thread`] asks for them.
+pub(crate) mod os {
+    use super::{Arc, AtomicBool, Plain};
+    use crate::admission::Refused;
+    use crate::config::Config;
+    use crate::error::Error;
+
+    /// What the workers of one pool have in common: whether the system grants any more.
+    #[derive(Debug)]
+    pub(crate) struct Traits {
+        refuses: Arc<AtomicBool>,
+    }
+
+    /// A thread that can be joined. loom joins nothing that a model does not.
+    #[derive(Debug)]
+    pub(crate) struct Thread;
+
+    impl Thread {
+        pub(crate) fn join(self) {}
+    }
+
+    impl Traits {
+        pub(crate) fn new(_: &Config) -> Result<Self, Error> {
+            Ok(Self {
+                refuses: Arc::default(),
+            })
+        }
+
+        pub(crate) fn spawn(&self, _: usize, body: impl FnOnce() + 'static) -> Result<(), Refused> {
+            if self.refuses.load(Plain::Relaxed) {
+                return Err(Refused);
+            }
+            loom::thread::spawn(body);
+            Ok(())
+        }
+
+        pub(crate) fn this_thread(&self) -> Option<Thread> {
+            Some(Thread)
+        }
+
+        pub(crate) fn abandon_this_thread(&self) {}
+    }
+}
