@@ -19,15 +19,13 @@ use crossbeam_utils::CachePadded;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
-use crate::sync::{
-    AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, looks, spin_loop,
-};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, look_until};
 
 use control::Control;
 pub(crate) use control::Counts;
 pub(crate) use life::Retire;
 pub(crate) use word::TASKS_MAX;
-use word::{CLOSED, FINISH, WAITERS, Word};
+use word::{CLOSED, FINISH, Word};
 
 /// The system refused a worker.
 #[derive(Clone, Copy, Debug)]
@@ -68,9 +66,6 @@ pub(crate) enum Next {
     Leave,
 }
 
-/// Looks at the word before a caller stands in line.
-const LOOKS: u32 = 60;
-
 /// More workers live than the capacity allows.
 const SURPLUS: u32 = 1;
 /// The system refused a worker that an accepted task could use.
@@ -87,8 +82,6 @@ pub(crate) struct Gate {
     live: AtomicUsize,
     capacity: AtomicUsize,
     waiting: AtomicUsize,
-    /// 1 while a caller looks for room without standing in line.
-    looking: AtomicU32,
     /// What never changes.
     limits: Limits,
     control: CachePadded<Mutex<Control>>,
@@ -114,7 +107,6 @@ impl Gate {
             live: AtomicUsize::new(0),
             capacity: AtomicUsize::new(control.capacity),
             waiting: AtomicUsize::new(0),
-            looking: AtomicU32::new(0),
             limits: Limits {
                 unlimited: config.capacity.is_none(),
                 tunable: config.capacity.is_some() && !config.pre_alloc,
@@ -150,30 +142,20 @@ impl Gate {
         }
     }
 
-    /// Looks for room for about as long as it would cost to fall asleep and be woken. Only one caller
-    /// at a time does, and only while nobody waits and no worker could be started instead.
+    /// Looks for room before the caller stands in line, giving its CPU away so often, and accepts one task if some
+    /// shows. False at once where a worker could be started instead, and when room shows that others
+    /// stand in line for: whether it may be taken is decided there.
     #[cold]
-    pub(crate) fn accept_after_a_while(&self) -> bool {
-        // ORDERING: Relaxed; hints. A second caller that looks is a waste, not a fault.
-        let full = self.live.load(Ordering::Relaxed) >= self.capacity.load(Ordering::Relaxed);
-        if !full || self.looking.swap(1, Ordering::Relaxed) != 0 {
+    pub(crate) fn accept_after_a_while(&self, yields: u32) -> bool {
+        // ORDERING: Relaxed; hints.
+        if self.live.load(Ordering::Relaxed) < self.capacity.load(Ordering::Relaxed) {
             return false;
         }
-        let mut accepted = false;
-        for _ in 0..looks(LOOKS) {
-            spin_loop();
+        let came = look_until(yields, || {
             let word = self.look();
-            if word.has(CLOSED | WAITERS) {
-                break;
-            }
-            if word.room() > 0 && self.accept_on_sight(1) == 1 {
-                accepted = true;
-                break;
-            }
-        }
-        // ORDERING: as above.
-        self.looking.store(0, Ordering::Relaxed);
-        accepted
+            (word.has(CLOSED) || word.room() > 0).then(|| self.accept_on_sight(1) == 1)
+        });
+        came.unwrap_or(false)
     }
 
     /// Accepts one task by whatever it takes: a new worker, or waiting for room.

@@ -25,6 +25,10 @@ pub(crate) trait Engine: Send + Sync + fmt::Debug {
     /// Tasks were pushed to the pool's queue: somebody awake has to see them.
     fn task_pushed(&self, pool: &Pool);
 
+    /// Runs `look` on the calling thread, which is awake meanwhile and sees to it that pushed tasks
+    /// are seen when it ends: until then nobody else has to be woken.
+    fn watch(&self, pool: &Pool, look: &mut dyn FnMut());
+
     /// Workers without a task look whether they are still needed.
     fn look_again(&self);
 

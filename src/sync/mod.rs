@@ -10,6 +10,8 @@
 mod futex;
 #[cfg(loom)]
 mod model;
+#[cfg(all(test, loom))]
+mod mutants;
 #[cfg(not(loom))]
 mod real;
 

@@ -20,7 +20,26 @@ pub(crate) fn spin_loop() {
     std::hint::spin_loop();
 }
 
-/// How often to look before sleeping.
+/// Looks of [`look_until`] before it gives the CPU away.
+const LOOKS: u32 = 32;
+
+/// Looks for `found`, and gives the CPU away so often in between: whoever is to bring what it looks
+/// for may be waiting for just that CPU. Twenty times is about what it costs to fall asleep and be
+/// woken: a few tens of microseconds.
+pub(crate) fn look_until<T>(yields: u32, mut found: impl FnMut() -> Option<T>) -> Option<T> {
+    for _ in 0..yields {
+        for _ in 0..LOOKS {
+            if let Some(found) = found() {
+                return Some(found);
+            }
+            std::hint::spin_loop();
+        }
+        std::thread::yield_now();
+    }
+    None
+}
+
+/// How often to look where less than [`look_until`] is worth it.
 pub(crate) const fn looks(count: u32) -> u32 {
     count
 }

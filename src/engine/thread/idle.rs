@@ -10,17 +10,29 @@ use crossbeam_utils::CachePadded;
 use super::slot::Slot;
 use crate::sync::{AtomicU64, Mutex, Ordering, fence, mutant};
 
-/// One searching worker, in [`Idle::state`].
-const SEARCHING: u64 = 1 << 32;
-/// One sleeping worker.
+/// One sleeping worker, in [`Idle::state`]: 24 bits, as many as workers can be.
 const SLEEPING: u64 = 1;
-
-fn searching(state: u64) -> u64 {
-    state >> 32
-}
+/// One searching worker: 24 bits above.
+const SEARCHING: u64 = 1 << 24;
+/// One caller that keeps watch: 16 bits on top.
+const WATCHING: u64 = 1 << 48;
 
 fn sleeping(state: u64) -> u64 {
     state & (SEARCHING - 1)
+}
+
+fn searching(state: u64) -> u64 {
+    state % WATCHING / SEARCHING
+}
+
+/// Those who will look at the queue before they sleep: searching workers and watching callers.
+fn awake(state: u64) -> u64 {
+    state / SEARCHING
+}
+
+/// Whether only one was awake.
+fn last_awake(state: u64) -> bool {
+    searching(state) + state / WATCHING == 1
 }
 
 /// The workers of a pool that have no task.
@@ -68,9 +80,24 @@ impl Idle {
     /// A searching worker stops: it is about to run a task, or to leave. If it was the last that
     /// searched and there is more, the next one has to be woken first [W2].
     pub(super) fn end_search(&self, more: impl Fn() -> bool) {
+        self.stop_being_awake(SEARCHING, more);
+    }
+
+    /// A caller is awake until [`Idle::end_watch`].
+    pub(super) fn begin_watch(&self) {
         // ORDERING: [T1]
-        let before = self.state.fetch_sub(SEARCHING, Ordering::SeqCst);
-        if searching(before) != 1 || mutant("W2") {
+        self.state.fetch_add(WATCHING, Ordering::SeqCst);
+    }
+
+    /// The caller is about to do something else. As for [`Idle::end_search`].
+    pub(super) fn end_watch(&self, more: impl Fn() -> bool) {
+        self.stop_being_awake(WATCHING, more);
+    }
+
+    fn stop_being_awake(&self, unit: u64, more: impl Fn() -> bool) {
+        // ORDERING: [T1]
+        let before = self.state.fetch_sub(unit, Ordering::SeqCst);
+        if !last_awake(before) || mutant("W2") {
             return;
         }
         // ORDERING: [T2]
@@ -89,17 +116,17 @@ impl Idle {
         }
         // ORDERING: Relaxed; the fence orders it.
         let state = self.state.load(Ordering::Relaxed);
-        if searching(state) == 0 && sleeping(state) > 0 && !taken_soon() {
+        if awake(state) == 0 && sleeping(state) > 0 && !taken_soon() {
             self.wake_one();
         }
     }
 
-    /// Wakes the sleeper that fell asleep last, unless somebody searches.
+    /// Wakes the sleeper that fell asleep last, unless somebody is awake.
     #[cold]
     fn wake_one(&self) {
         let mut sleepers = self.sleepers.lock();
         // ORDERING: [T1]
-        if searching(self.state.load(Ordering::SeqCst)) > 0 {
+        if awake(self.state.load(Ordering::SeqCst)) > 0 {
             return;
         }
         let Some(slot) = sleepers.pop_back() else {

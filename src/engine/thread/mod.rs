@@ -118,6 +118,13 @@ impl Engine for ThreadEngine {
         self.idle.task_pushed(|| self.is_taken_soon(pool));
     }
 
+    fn watch(&self, pool: &Pool, look: &mut dyn FnMut()) {
+        self.idle.begin_watch();
+        look();
+        self.idle
+            .end_watch(|| !pool.queue().is_empty() && !self.is_taken_soon(pool));
+    }
+
     fn look_again(&self) {
         self.idle.wake_all();
     }

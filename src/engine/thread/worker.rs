@@ -12,14 +12,11 @@ use crate::clock::{self, Deadline};
 use crate::current::Current;
 use crate::observer::Failure;
 use crate::pool::Pool;
-use crate::sync::{looks, mutant, spin_loop};
+use crate::sync::{look_until, mutant};
 use crate::task::{Task, TaskFn};
 
-/// Looks at the queue before a worker without a task lies down. About two microseconds: less than
-/// it costs to be woken.
-const LOOKS: u32 = 40;
-/// Pauses between two looks.
-const PAUSES: u32 = 8;
+/// How often a worker without a task gives its CPU away before it lies down.
+const YIELDS: u32 = 20;
 
 /// What a lost worker leaves to the one that takes its place.
 #[derive(Clone, Copy, Debug)]
@@ -222,17 +219,7 @@ impl Worker {
             }
             self.searching.set(true);
         }
-        for _ in 0..looks(LOOKS) {
-            for _ in 0..PAUSES {
-                spin_loop();
-            }
-            if !queue.is_empty() {
-                if let Some(task) = queue.pop() {
-                    return Some(task);
-                }
-            }
-        }
-        None
+        look_until(YIELDS, || if queue.is_empty() { None } else { queue.pop() })
     }
 
     fn report(&self, function: TaskFn, arg: *mut c_void, message: &str) {
