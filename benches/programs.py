@@ -1,0 +1,174 @@
+"""The programs of the benchmark: what they are, how each is built, whose version is printed."""
+
+import dataclasses
+import os
+import pathlib
+import shutil
+import subprocess
+
+BENCHES = pathlib.Path(__file__).resolve().parent
+ROOT = BENCHES.parent
+C_FLAGS = ["-O2", "-Wall", "-Wextra", "-Wpedantic", "-pthread"]
+
+
+class Missing(Exception):
+    """What a program needs is not on this machine."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """One pool under test: its name, what builds it, and whose version to print."""
+
+    name: str
+    build: str  # a key of BUILDERS
+    version: str  # a key of VERSIONS
+
+
+PROGRAMS = [
+    Program("antpool", "antpool", "antpool"),
+    Program("glib", "glib", "glib"),
+    Program("asio", "asio", "asio"),
+    Program("tbb-group", "tbb", "tbb"),
+    Program("tbb-enqueue", "tbb", "tbb"),
+    Program("mutex-queue", "mutex_queue", "g++"),
+    Program("ants", "go", "ants"),
+]
+SUBJECT = PROGRAMS[0].name
+
+
+def output_of(*command, **options):
+    return subprocess.run(command, check=True, text=True, capture_output=True, **options).stdout
+
+
+def tool(name):
+    if shutil.which(name) is None:
+        raise Missing(f"{name} is not installed")
+    return name
+
+
+def pkg_config(package, what):
+    try:
+        return output_of(tool("pkg-config"), what, package).split()
+    except subprocess.CalledProcessError:
+        raise Missing(f"{package} is not installed") from None
+
+
+def compile_program(out, source, before=(), after=(), needs=None):
+    cxx = source.endswith(".cpp")
+    compiler = [tool("g++"), "-std=c++17"] if cxx else [tool("gcc"), "-std=c99"]
+    if needs:  # A header that says whether the peer is there at all.
+        probe = subprocess.run(
+            [*compiler, *before, "-include", needs, "-E", "-x", "c++" if cxx else "c", os.devnull],
+            capture_output=True, check=False)
+        if probe.returncode != 0:
+            raise Missing(f"<{needs}> is not installed")
+    path = out / pathlib.Path(source).stem
+    subprocess.run(
+        [*compiler, *C_FLAGS, *before, str(BENCHES / "c" / source), "-o", str(path), *after],
+        check=True)
+    return path
+
+
+def build_antpool(out, options):
+    """Links the shared library, found through its SONAME in a directory of ours."""
+    library = options.library
+    if library is None:
+        target = out / "target"
+        subprocess.run(
+            [tool("cargo"), "rustc", "--lib", "--release", "--crate-type", "cdylib"],
+            cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
+        library = target / "release" / "libantpool.so"
+    place = out / "lib"
+    place.mkdir(exist_ok=True)
+    names = ["libantpool.so"]
+    for line in output_of(tool("readelf"), "-d", str(library)).splitlines():
+        if "(SONAME)" in line:
+            names.append(line.split("[")[1].rstrip("]"))
+    for name in names:
+        shutil.copy(library, place / name)
+    return compile_program(out, "antpool.c", before=[f"-I{ROOT / 'include'}"],
+                           after=[f"-L{place}", "-lantpool", f"-Wl,-rpath,{place}"])
+
+
+def build_glib(out, _options):
+    return compile_program(out, "glib.c", before=pkg_config("glib-2.0", "--cflags"),
+                           after=pkg_config("glib-2.0", "--libs"))
+
+
+def build_asio(out, _options):
+    return compile_program(out, "asio.cpp", before=["-DASIO_STANDALONE"],
+                           needs="asio/thread_pool.hpp")
+
+
+def build_tbb(out, _options):
+    return compile_program(out, "tbb.cpp", after=["-ltbb"], needs="tbb/task_arena.h")
+
+
+def build_mutex_queue(out, _options):
+    return compile_program(out, "mutex_queue.cpp")
+
+
+def build_go(out, _options):
+    """One program for every Go peer; the modules come through Go's own proxy."""
+    path = out / "go-peers"
+    done = subprocess.run([tool("go"), "build", "-o", str(path), "."], cwd=BENCHES / "go",
+                          text=True, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise Missing("go build failed: " + (done.stderr.strip().splitlines() or ["?"])[-1])
+    return path
+
+
+BUILDERS = {
+    "antpool": build_antpool,
+    "glib": build_glib,
+    "asio": build_asio,
+    "tbb": build_tbb,
+    "mutex_queue": build_mutex_queue,
+    "go": build_go,
+}
+
+
+def build_all(out, options, wanted):
+    """Paths by builder, and what is missing by program name."""
+    paths, reasons = {}, {}
+    for program in PROGRAMS:
+        if program.name not in wanted or program.build in paths or program.build in reasons:
+            continue
+        try:
+            paths[program.build] = BUILDERS[program.build](out, options)
+        except Missing as reason:
+            if program.name == SUBJECT:
+                raise
+            reasons[program.build] = str(reason)
+    missing = {p.name: reasons[p.build] for p in PROGRAMS
+               if p.name in wanted and p.build in reasons}
+    return paths, missing
+
+
+VERSIONS = {
+    "antpool": lambda: next(line.split('"')[1] for line in (ROOT / "Cargo.toml").open()
+                            if line.startswith("version")),
+    "glib": lambda: pkg_config("glib-2.0", "--modversion")[0],
+    "asio": lambda: macro("asio/version.hpp", "ASIO_VERSION"),
+    "tbb": lambda: ".".join(macro("tbb/version.h", f"TBB_VERSION_{part}")
+                            for part in ("MAJOR", "MINOR", "PATCH")),
+    "g++": lambda: output_of("g++", "-dumpfullversion").strip(),
+    "ants": lambda: output_of("go", "list", "-m", "-f", "{{.Version}}",
+                              "github.com/panjf2000/ants/v2", cwd=BENCHES / "go").strip(),
+    "go": lambda: output_of("go", "env", "GOVERSION").strip(),
+}
+
+
+def macro(header, name):
+    text = output_of("g++", "-E", "-P", "-include", header, "-x", "c++", "-", input=name)
+    value = text.strip().splitlines()[-1].strip()
+    if value.isdigit() and name == "ASIO_VERSION":
+        return f"{int(value) // 100000}.{int(value) // 100 % 1000}.{int(value) % 100}"
+    return value
+
+
+def version(key):
+    try:
+        return VERSIONS[key]()
+    except (Missing, OSError, StopIteration, subprocess.CalledProcessError):
+        return "?"
