@@ -541,19 +541,62 @@ extern void antpool_shim_call(TaskFn function,
 extern int pthread_setcancelstate(int state, int *old);
 
 /**
- * The name of a status, such as "ANTPOOL_ERR_CLOSED".
+ * Fails the task that calls it, and does not return: it unwinds to the worker, which reports the
+ * failure to the panic handler and goes on with the next task.
  *
- * Takes any integer and never returns NULL; what is not a status is "ANTPOOL_ERR_UNKNOWN". The
- * text is constant and lives as long as the library.
+ * `message` is copied; NULL is "no message". For tasks written in C: frames that it unwinds through
+ * need unwind tables, which compilers emit by default on this platform; compile with -fexceptions
+ * to have cleanup attributes run. From C++ throw an exception instead; from Go and Python use
+ * antpool_task_fail(). Outside a task it writes the message to stderr and aborts.
+ *
+ * # Safety
+ * `message` is NULL or a string that ends; every frame up to the task's own may be unwound.
  */
-ANTPOOL_API const char *antpool_status_name(int status);
+ANTPOOL_API void antpool_panic(const char *message) ANTPOOL_NORETURN;
 
 /**
- * A sentence about a status, such as "the pool is closed".
+ * Marks the task that calls it as failed, and returns: the task goes on to its own end and is then
+ * reported to the panic handler.
  *
- * Takes any integer and never returns NULL. The text is constant and lives as long as the library.
+ * `message` is copied; NULL is "no message". The first message of a task stands. Outside a task it
+ * does nothing.
+ *
+ * # Safety
+ * `message` is NULL or a string that ends.
  */
-ANTPOOL_API const char *antpool_status_message(int status);
+ANTPOOL_API void antpool_task_fail(const char *message);
+
+/**
+ * The pool whose task is calling, or NULL outside any task. Panic handlers and hooks that run on a
+ * worker count as inside.
+ */
+ANTPOOL_API struct antpool_t *antpool_current(void);
+
+/**
+ * Sleeps for `ms` milliseconds, never less. Blocks the calling thread; signals do not end it early.
+ */
+ANTPOOL_API void antpool_sleep_ms(uint64_t ms);
+
+/**
+ * Sleeps for `us` microseconds, never less. Blocks the calling thread; signals do not end it early.
+ */
+ANTPOOL_API void antpool_sleep_us(uint64_t us);
+
+/**
+ * Lets other threads run.
+ */
+ANTPOOL_API void antpool_yield(void);
+
+/**
+ * How many CPUs this process may use: affinity and cgroup quota respected, at least 1.
+ */
+ANTPOOL_API size_t antpool_usable_cpus(void);
+
+/**
+ * The version of the library that runs, such as "0.1.0"; ANTPOOL_VERSION_MAJOR and its kin are
+ * those of the header. The text is constant.
+ */
+ANTPOOL_API const char *antpool_version(void);
 
 /**
  * Fills a caller's options in with defaults.
@@ -566,24 +609,6 @@ ANTPOOL_API const char *antpool_status_message(int status);
  * `options` is NULL or points at `struct_size` writable bytes.
  */
 ANTPOOL_API void antpool_options_init(struct antpool_options_t *options, size_t struct_size);
-
-/**
- * One consistent look at the pool. Works on a closed pool; never waits for a task.
- *
- * `out_stats->struct_size` has to be set. An older and smaller struct is filled in as far as it
- * goes; in a larger one the fields this version does not know become 0.
- *
- * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `out_stats` is NULL, or struct_size is zero or ends
- *   inside a field.
- * - ANTPOOL_ERR_FORKED: see the introduction.
- *
- * # Safety
- * `pool` is NULL or a live handle; `out_stats` is NULL or has struct_size writable bytes.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_get_stats(const struct antpool_t *pool,
-                                        struct antpool_stats_t *out_stats);
 
 /**
  * Makes a pool. No thread is started (but `min_workers`), and an idle pool has no ticking thread.
@@ -788,6 +813,39 @@ ANTPOOL_API ANTPOOL_MUST_USE enum antpool_status_t antpool_reboot(struct antpool
 ANTPOOL_API enum antpool_status_t antpool_destroy(struct antpool_t *pool);
 
 /**
+ * One consistent look at the pool. Works on a closed pool; never waits for a task.
+ *
+ * `out_stats->struct_size` has to be set. An older and smaller struct is filled in as far as it
+ * goes; in a larger one the fields this version does not know become 0.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `out_stats` is NULL, or struct_size is zero or ends
+ *   inside a field.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; `out_stats` is NULL or has struct_size writable bytes.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_get_stats(const struct antpool_t *pool,
+                                        struct antpool_stats_t *out_stats);
+
+/**
+ * The name of a status, such as "ANTPOOL_ERR_CLOSED".
+ *
+ * Takes any integer and never returns NULL; what is not a status is "ANTPOOL_ERR_UNKNOWN". The
+ * text is constant and lives as long as the library.
+ */
+ANTPOOL_API const char *antpool_status_name(int status);
+
+/**
+ * A sentence about a status, such as "the pool is closed".
+ *
+ * Takes any integer and never returns NULL. The text is constant and lives as long as the library.
+ */
+ANTPOOL_API const char *antpool_status_message(int status);
+
+/**
  * Submits a task: on ANTPOOL_OK `fn` will be called exactly once with `arg` on one of the pool's
  * workers. On a full pool it waits for room.
  *
@@ -958,64 +1016,6 @@ enum antpool_status_t antpool_invoke_batch(struct antpool_t *pool,
                                            void *const *args,
                                            size_t count,
                                            size_t *out_accepted);
-
-/**
- * Fails the task that calls it, and does not return: it unwinds to the worker, which reports the
- * failure to the panic handler and goes on with the next task.
- *
- * `message` is copied; NULL is "no message". For tasks written in C: frames that it unwinds through
- * need unwind tables, which compilers emit by default on this platform; compile with -fexceptions
- * to have cleanup attributes run. From C++ throw an exception instead; from Go and Python use
- * antpool_task_fail(). Outside a task it writes the message to stderr and aborts.
- *
- * # Safety
- * `message` is NULL or a string that ends; every frame up to the task's own may be unwound.
- */
-ANTPOOL_API void antpool_panic(const char *message) ANTPOOL_NORETURN;
-
-/**
- * Marks the task that calls it as failed, and returns: the task goes on to its own end and is then
- * reported to the panic handler.
- *
- * `message` is copied; NULL is "no message". The first message of a task stands. Outside a task it
- * does nothing.
- *
- * # Safety
- * `message` is NULL or a string that ends.
- */
-ANTPOOL_API void antpool_task_fail(const char *message);
-
-/**
- * The pool whose task is calling, or NULL outside any task. Panic handlers and hooks that run on a
- * worker count as inside.
- */
-ANTPOOL_API struct antpool_t *antpool_current(void);
-
-/**
- * Sleeps for `ms` milliseconds, never less. Blocks the calling thread; signals do not end it early.
- */
-ANTPOOL_API void antpool_sleep_ms(uint64_t ms);
-
-/**
- * Sleeps for `us` microseconds, never less. Blocks the calling thread; signals do not end it early.
- */
-ANTPOOL_API void antpool_sleep_us(uint64_t us);
-
-/**
- * Lets other threads run.
- */
-ANTPOOL_API void antpool_yield(void);
-
-/**
- * How many CPUs this process may use: affinity and cgroup quota respected, at least 1.
- */
-ANTPOOL_API size_t antpool_usable_cpus(void);
-
-/**
- * The version of the library that runs, such as "0.1.0"; ANTPOOL_VERSION_MAJOR and its kin are
- * those of the header. The text is constant.
- */
-ANTPOOL_API const char *antpool_version(void);
 
 #ifdef __cplusplus
 }  // extern "C"

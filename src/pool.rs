@@ -142,8 +142,15 @@ impl Pool {
         (done, Ok(()))
     }
 
+    /// Keeps the pool's memory for a call that may be blocked on it when it is destroyed: such a call
+    /// is let go first, but it still has to find its way out.
+    fn stay(&self) -> Option<Arc<Self>> {
+        self.this.upgrade()
+    }
+
     #[cold]
     fn accept(&self, patience: Patience) -> Result<(), Error> {
+        let _stay = self.stay();
         if matches!(patience, Patience::Until(_)) && self.may_spin && self.accept_after_a_while() {
             return Ok(());
         }
@@ -262,6 +269,7 @@ impl Pool {
         if self.is_current() {
             return Err(Error::Deadlock);
         }
+        let _stay = self.stay();
         self.gate.wait(deadline)
     }
 
@@ -277,6 +285,7 @@ impl Pool {
         if self.is_current() {
             return Err(Error::Deadlock);
         }
+        let _stay = self.stay();
         self.release();
         self.gate.wait_until_drained(deadline)?;
         self.engine.reap();

@@ -15,9 +15,11 @@ use crate::pool::Pool;
 /// antpool_destroy(). Any number of threads may use one at the same time.
 #[derive(Debug)]
 pub struct antpool_t {
-    /// The pool itself, counted once for this handle. Replaced by a reboot in a forked child, where
-    /// the parent's pool cannot be touched any more.
+    /// The pool that calls go to: the one this handle was made with, or, after a reboot in a forked
+    /// child, where the parent's pool cannot be touched any more, another, counted for this pointer.
     pool: AtomicPtr<Pool>,
+    /// The pool this handle was made with.
+    made: Option<Arc<Pool>>,
     /// What invoke calls.
     func: antpool_task_fn,
     /// Whether this is the process-wide pool, which cannot be destroyed.
@@ -37,18 +39,19 @@ impl Handle {
     ) -> Result<Box<Self>, Error> {
         let mut handle = Box::new(Self {
             pool: AtomicPtr::default(),
+            made: None,
             func,
             is_default,
         });
         let observer = Arc::new(callbacks.of(&raw mut *handle));
         // The handle is complete before a first worker can show it to a hook.
         let pool = Pool::new(config, observer)?;
-        handle.pool = AtomicPtr::new(Arc::into_raw(Arc::clone(&pool)).cast_mut());
+        handle.pool = AtomicPtr::new(Arc::as_ptr(&pool).cast_mut());
+        handle.made = Some(Arc::clone(&pool));
         match pool.start_min_workers() {
             Ok(()) => Ok(handle),
             Err(error) => {
                 pool.shut_down();
-                handle.discard();
                 Err(error)
             }
         }
@@ -66,7 +69,7 @@ impl Handle {
         // ORDERING: Acquire pairs with the Release of `renew`; outside a forked child the pointer
         // never changes after the handle was given out.
         let pool = handle.pool.load(Ordering::Acquire);
-        // SAFETY: the pointer came from Arc::into_raw and is counted for this handle.
+        // SAFETY: `made` or `renew` keeps it for as long as the handle lives.
         Ok((handle, unsafe { &*pool }))
     }
 
@@ -114,20 +117,25 @@ impl Handle {
         pool.start_min_workers()
     }
 
-    /// Gives back what the handle counts. Nobody may use the handle afterwards.
-    fn discard(self) {
-        // ORDERING: plain; the handle has one owner.
-        let pool = self.pool.load(Ordering::Relaxed);
-        // SAFETY: counted for this handle, which ends here.
-        drop(unsafe { Arc::from_raw(pool) });
-    }
-
     /// Takes a handle back from its caller and frees it.
     ///
     /// # Safety
     /// `handle` came from [`Handle::make`] by way of a caller, and this is its last use.
     pub(super) unsafe fn free(handle: *mut antpool_t) {
         // SAFETY: the caller's promise.
-        unsafe { Box::from_raw(handle) }.discard();
+        drop(unsafe { Box::from_raw(handle) });
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let pool = *self.pool.get_mut();
+        let made = self.made.as_ref().map(Arc::as_ptr);
+        if !pool.is_null() && made != Some(pool.cast_const()) {
+            // SAFETY: put there by `renew`, and counted for the pointer, which ends here.
+            drop(unsafe { Arc::from_raw(pool) });
+            // The parent's: locks in it may be held by threads that do not exist here.
+            std::mem::forget(self.made.take());
+        }
     }
 }

@@ -121,7 +121,6 @@ unsafe fn submit_batch(
     wait: Wait,
 ) -> antpool_status_t {
     let (accepted, result) = match target {
-        Ok(_) if args.is_null() && count > 0 => (0, Err(Error::InvalidArgument)),
         Ok((pool, f)) => pool.submit_batch(count, wait.patience(pool), |index| {
             // SAFETY: `index` is below `count`.
             let place = unsafe { args.add(index) };
@@ -371,8 +370,11 @@ pub unsafe extern "C" fn antpool_invoke_batch(
     count: usize,
     out_accepted: *mut usize,
 ) -> antpool_status_t {
-    // SAFETY: the caller's promise.
-    let target = unsafe { function_of(pool) };
+    let target = match args.is_null() && count > 0 {
+        true => Err(Error::InvalidArgument),
+        // SAFETY: the caller's promise.
+        false => unsafe { function_of(pool) },
+    };
     // SAFETY: the caller's promise.
     unsafe { submit_batch(target, args, count, out_accepted, Wait::AsConfigured) }
 }

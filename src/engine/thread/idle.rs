@@ -78,7 +78,7 @@ impl Idle {
     }
 
     /// A searching worker stops: it is about to run a task, or to leave. If it was the last that
-    /// searched and there is more, the next one has to be woken first [W2].
+    /// searched and there is more, the next one has to be woken first (W2).
     pub(super) fn end_search(&self, more: impl Fn() -> bool) {
         self.stop_being_awake(SEARCHING, more);
     }
@@ -107,7 +107,7 @@ impl Idle {
         }
     }
 
-    /// Tasks were pushed [W1]. `taken_soon` may wait a little for a worker that is awake to take them.
+    /// Tasks were pushed (W1). `taken_soon` may wait a little for a worker that is awake to take them.
     #[inline]
     pub(super) fn task_pushed(&self, taken_soon: impl Fn() -> bool) {
         if !mutant("W1") {

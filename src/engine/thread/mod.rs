@@ -110,7 +110,7 @@ impl ThreadEngine {
 
 impl Engine for ThreadEngine {
     fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused> {
-        self.spawn(pool, index, Legacy::None)
+        self.spawn(pool, index, Legacy::default())
     }
 
     #[inline]

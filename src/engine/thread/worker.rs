@@ -19,15 +19,15 @@ use crate::task::{Task, TaskFn};
 const YIELDS: u32 = 20;
 
 /// What a lost worker leaves to the one that takes its place.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Legacy {
-    /// Nothing: an ordinary start.
-    None,
-    /// A task has failed by ending its thread: it is to be reported and finished. Its argument may
-    /// point into the stack of the lost thread, which stays.
-    Report { function: TaskFn, arg: *mut c_void },
-    /// A task's report ended the thread: the task is to be finished.
-    Finish,
+#[derive(Clone, Debug, Default)]
+pub(super) struct Legacy {
+    /// A task has failed by ending its thread, and is to be reported. Its argument may point into the
+    /// stack of the lost thread, which stays.
+    report: Option<(TaskFn, *mut c_void, String)>,
+    /// A callback has ended its thread: a line for the log.
+    log: Option<String>,
+    /// A task is to be finished.
+    finish: bool,
 }
 
 // SAFETY (of the promise, not of code): the argument of a task may be used on any thread; whoever
@@ -46,16 +46,18 @@ impl Workers for Ordinary<'_> {
     fn start(&self, index: usize) -> Result<(), Refused> {
         self.0
             .engine
-            .spawn(Arc::clone(&self.0.pool), index, Legacy::None)
+            .spawn(Arc::clone(&self.0.pool), index, Legacy::default())
     }
 }
 
 /// Starts the worker that takes a lost one's place.
-struct Heir<'a>(&'a Worker, Legacy);
+struct Heir<'a>(&'a Worker, &'a Legacy);
 
 impl Workers for Heir<'_> {
     fn start(&self, index: usize) -> Result<(), Refused> {
-        self.0.engine.spawn(Arc::clone(&self.0.pool), index, self.1)
+        self.0
+            .engine
+            .spawn(Arc::clone(&self.0.pool), index, self.1.clone())
     }
 }
 
@@ -82,12 +84,12 @@ impl Worker {
     pub(super) fn live(self, legacy: Legacy) {
         let current = Current::new(self.pool.address(), self.pool.observer().owner());
         current.enter(|| {
-            self.call_back("a start hook", Legacy::None, || {
+            self.call_back("a start hook", false, || {
                 self.pool.observer().worker_started(self.slot.index);
             });
             self.serve(&current, legacy);
             current.retire();
-            self.call_back("a stop hook", Legacy::None, || {
+            self.call_back("a stop hook", false, || {
                 self.pool.observer().worker_stopped(self.slot.index);
             });
         });
@@ -97,14 +99,13 @@ impl Worker {
 
     /// Runs tasks until the gate lets the worker go.
     fn serve(&self, current: &Current, legacy: Legacy) {
-        let mut go_on = match legacy {
-            Legacy::None => true,
-            Legacy::Report { function, arg } => {
-                self.report(function, arg, "the task ended its thread");
-                self.finish()
-            }
-            Legacy::Finish => self.finish(),
-        };
+        if let Some((function, arg, message)) = legacy.report {
+            self.report(function, arg, &message);
+        }
+        if let Some(line) = legacy.log {
+            self.log(legacy.finish, &line);
+        }
+        let mut go_on = !legacy.finish || self.finish();
         while go_on {
             let Some(task) = self.next_task() else {
                 return;
@@ -123,7 +124,20 @@ impl Worker {
                 .queued_for(clock::now().saturating_sub(accepted));
         }
         let (function, arg) = (task.function(), task.arg());
-        let lost = || self.lose_thread(current, Legacy::Report { function, arg });
+        let lost = || {
+            let message = current
+                .take_failure()
+                .unwrap_or_else(|| "the task ended its thread".to_owned());
+            let report = Some((function, arg, message));
+            self.lose_thread(
+                current,
+                Legacy {
+                    report,
+                    log: None,
+                    finish: true,
+                },
+            );
+        };
         if let Err(message) = capture::run(&mut task, current, &lost) {
             self.report(function, arg, &message);
         }
@@ -230,39 +244,56 @@ impl Worker {
             arg,
             message,
         };
-        let fine = self.call_back("a panic handler", Legacy::Finish, || {
+        let fine = self.call_back("a panic handler", true, || {
             handled = self.pool.observer().task_failed(failure);
         });
         if handled || !fine {
             return;
         }
-        self.log(Legacy::Finish, &format!("a task failed: {message}"));
+        self.log(true, &format!("a task failed: {message}"));
         if self.pool.aborts_on_panic() {
             std::process::abort();
         }
     }
 
-    /// Calls one of the host's callbacks. False if it failed, which is logged.
-    fn call_back(&self, what: &str, legacy: Legacy, body: impl FnMut()) -> bool {
-        match capture::callback(body, &|| self.lose_thread_in_callback(legacy)) {
+    /// Calls one of the host's callbacks, with a task that is to be finished after it or not. False if
+    /// it failed, which is logged.
+    fn call_back(&self, what: &str, finish: bool, body: impl FnMut()) -> bool {
+        let lost = || {
+            let log = Some(format!("{what} ended its thread"));
+            self.lose_thread_in_callback(Legacy {
+                report: None,
+                log,
+                finish,
+            });
+        };
+        match capture::callback(body, &lost) {
             Ok(()) => true,
             Err(message) => {
-                self.log(legacy, &format!("{what} failed: {message}"));
+                self.log(finish, &format!("{what} failed: {message}"));
                 false
             }
         }
     }
 
-    fn log(&self, legacy: Legacy, line: &str) {
+    fn log(&self, finish: bool, line: &str) {
         let observer = self.pool.observer();
-        let lost = || self.lose_thread_in_callback(legacy);
+        let failed =
+            || crate::stderr::write_line(&format!("antpool: the logger failed at: {line}"));
+        let lost = || {
+            failed();
+            self.lose_thread_in_callback(Legacy {
+                report: None,
+                log: None,
+                finish,
+            });
+        };
         if capture::callback(|| observer.log_error(line), &lost).is_err() {
-            crate::stderr::write_line(&format!("antpool: the logger failed at: {line}"));
+            failed();
         }
     }
 
     fn lose_thread_in_callback(&self, legacy: Legacy) {
-        crate::stderr::write_line("antpool: a callback ended its thread");
         let current = Current::new(self.pool.address(), self.pool.observer().owner());
         current.enter(|| self.lose_thread(&current, legacy));
     }
@@ -271,11 +302,14 @@ impl Worker {
     /// that calls this. Its duties go to another worker, or, if the system refuses one, are carried
     /// out from here until the gate lets the worker go.
     fn lose_thread(&self, current: &Current, legacy: Legacy) {
-        if !self
+        if self
             .pool
             .gate()
-            .replace_lost(self.slot.index, &Heir(self, legacy))
+            .replace_lost(self.slot.index, &Heir(self, &legacy))
         {
+            // Nothing of this thread's is ever dropped again.
+            drop(legacy);
+        } else {
             self.serve(current, legacy);
             self.pool.gate().thread_ends(self.slot.index);
         }

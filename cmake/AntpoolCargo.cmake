@@ -1,0 +1,69 @@
+# Finds cargo, and says how a library is built with it.
+
+find_program(ANTPOOL_CARGO cargo HINTS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin")
+find_program(ANTPOOL_RUSTC rustc HINTS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin")
+mark_as_advanced(ANTPOOL_CARGO ANTPOOL_RUSTC)
+if(NOT ANTPOOL_CARGO OR NOT ANTPOOL_RUSTC)
+    message(FATAL_ERROR "antpool is written in Rust, and cargo was not found; see https://rustup.rs")
+endif()
+
+execute_process(COMMAND "${ANTPOOL_RUSTC}" -vV
+    OUTPUT_VARIABLE rustc_version COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCH "host: ([^\n]+)" host_line "${rustc_version}")
+set(cargo_target "${CMAKE_MATCH_1}")
+if(DEFINED ENV{CARGO_BUILD_TARGET})
+    set(cargo_target "$ENV{CARGO_BUILD_TARGET}")
+endif()
+set(ANTPOOL_CARGO_TARGET "${cargo_target}" CACHE STRING "The platform that cargo builds for")
+
+# The ABI is that of a minor version while the major one is 0; build.rs writes the same name
+# into the library.
+set(antpool_soname libantpool.so.${PROJECT_VERSION_MAJOR})
+if(PROJECT_VERSION_MAJOR EQUAL 0)
+    string(APPEND antpool_soname ".${PROJECT_VERSION_MINOR}")
+endif()
+set(antpool_shared_file libantpool.so.${PROJECT_VERSION})
+
+# antpool_cargo_library(<name> DIRECTORY <dir> PROFILE <profile> KINDS <crate types>
+#                       [ENVIRONMENT <variable=value>...])
+#
+# Adds a target that builds the library and leaves it in <dir>: the shared one under its full name
+# with the two usual links, the static one if it is among the kinds. The target always runs: only
+# cargo knows what is out of date. What has not changed is not copied, so nothing is linked again.
+function(antpool_cargo_library name)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY;PROFILE" "KINDS;ENVIRONMENT")
+    set(cargo_dir "${CMAKE_CURRENT_BINARY_DIR}/${name}")
+    set(output_dir "${cargo_dir}/${ANTPOOL_CARGO_TARGET}/${arg_PROFILE}")
+    if(arg_PROFILE STREQUAL "dev")
+        set(output_dir "${cargo_dir}/${ANTPOOL_CARGO_TARGET}/debug") # Cargo's one irregular name.
+    endif()
+    list(JOIN arg_KINDS "," crate_types)
+
+    set(products "${antpool_shared_file}" "${antpool_soname}" libantpool.so)
+    set(copy_static)
+    if(staticlib IN_LIST arg_KINDS)
+        list(APPEND products libantpool.a)
+        set(copy_static COMMAND "${CMAKE_COMMAND}" -E copy_if_different
+            "${output_dir}/libantpool.a" "${arg_DIRECTORY}/libantpool.a")
+    endif()
+    list(TRANSFORM products PREPEND "${arg_DIRECTORY}/")
+
+    add_custom_target(${name} ALL
+        COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${cargo_dir}"
+            "CC=${CMAKE_C_COMPILER}" "CXX=${CMAKE_CXX_COMPILER}" ${arg_ENVIRONMENT}
+            "${ANTPOOL_CARGO}" rustc --locked --lib --crate-type "${crate_types}"
+            --profile "${arg_PROFILE}" --target "${ANTPOOL_CARGO_TARGET}"
+        COMMAND "${CMAKE_COMMAND}" -E make_directory "${arg_DIRECTORY}"
+        COMMAND "${CMAKE_COMMAND}" -E copy_if_different
+            "${output_dir}/libantpool.so" "${arg_DIRECTORY}/${antpool_shared_file}"
+        COMMAND "${CMAKE_COMMAND}" -E create_symlink
+            "${antpool_shared_file}" "${arg_DIRECTORY}/${antpool_soname}"
+        COMMAND "${CMAKE_COMMAND}" -E create_symlink
+            "${antpool_soname}" "${arg_DIRECTORY}/libantpool.so"
+        ${copy_static}
+        BYPRODUCTS ${products}
+        WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
+        COMMENT "Building the library with cargo (${name})"
+        USES_TERMINAL
+        VERBATIM)
+endfunction()

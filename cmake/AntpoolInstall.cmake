@@ -1,0 +1,56 @@
+# Header, both libraries, a pkg-config file and a CMake package. All of it may be moved together
+# to another place afterwards: nothing installed names the prefix.
+
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+install(FILES "${PROJECT_SOURCE_DIR}/include/antpool.h"
+    DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev)
+install(FILES "${antpool_lib_dir}/${antpool_shared_file}" "${antpool_lib_dir}/${antpool_soname}"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
+install(FILES "${antpool_lib_dir}/libantpool.so" "${antpool_lib_dir}/libantpool.a"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT dev)
+
+set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/antpool")
+configure_package_config_file(
+    "${PROJECT_SOURCE_DIR}/cmake/antpoolConfig.cmake.in"
+    "${PROJECT_BINARY_DIR}/package/antpoolConfig.cmake"
+    INSTALL_DESTINATION "${package_dir}"
+    PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
+write_basic_package_version_file(
+    "${PROJECT_BINARY_DIR}/package/antpoolConfigVersion.cmake"
+    COMPATIBILITY SameMinorVersion)
+install(FILES
+    "${PROJECT_BINARY_DIR}/package/antpoolConfig.cmake"
+    "${PROJECT_BINARY_DIR}/package/antpoolConfigVersion.cmake"
+    DESTINATION "${package_dir}" COMPONENT dev)
+
+# pkg-config finds the prefix from where the file lies, unless libdir was given as a place of its
+# own.
+set(pkgconfig_dir "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+if(IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")
+    set(pc_prefix "${CMAKE_INSTALL_PREFIX}")
+    set(pc_libdir "${CMAKE_INSTALL_LIBDIR}")
+else()
+    file(RELATIVE_PATH up "/prefix/${pkgconfig_dir}" "/prefix")
+    string(REGEX REPLACE "/$" "" up "${up}")
+    set(pc_prefix "\${pcfiledir}/${up}")
+    set(pc_libdir "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+endif()
+if(IS_ABSOLUTE "${CMAKE_INSTALL_INCLUDEDIR}")
+    set(pc_includedir "${CMAKE_INSTALL_INCLUDEDIR}")
+else()
+    set(pc_includedir "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+configure_file(
+    "${PROJECT_SOURCE_DIR}/cmake/antpool.pc.in" "${PROJECT_BINARY_DIR}/package/antpool.pc" @ONLY)
+install(FILES "${PROJECT_BINARY_DIR}/package/antpool.pc"
+    DESTINATION "${pkgconfig_dir}" COMPONENT dev)
+
+if(PROJECT_IS_TOP_LEVEL)
+    add_custom_target(uninstall
+        COMMAND "${CMAKE_COMMAND}" "-DMANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt"
+            -P "${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake"
+        COMMENT "Removing what was installed last"
+        VERBATIM)
+endif()

@@ -1,0 +1,27 @@
+# The targets to link to: antpool::antpool (shared) and antpool::antpool_static.
+#
+# The crate types are named here and not left to Cargo.toml, because with an rlib among them cargo
+# silently leaves out link-time optimisation. A pool is of use only when it is fast, so that the
+# library is the release one whatever the build type of the program around it.
+
+set(antpool_lib_dir "${PROJECT_BINARY_DIR}/lib")
+antpool_cargo_library(antpool_cargo
+    DIRECTORY "${antpool_lib_dir}" PROFILE release KINDS cdylib staticlib)
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+add_library(antpool::antpool SHARED IMPORTED GLOBAL)
+set_target_properties(antpool::antpool PROPERTIES
+    IMPORTED_LOCATION "${antpool_lib_dir}/${antpool_shared_file}"
+    IMPORTED_SONAME "${antpool_soname}")
+
+add_library(antpool::antpool_static STATIC IMPORTED GLOBAL)
+set_target_properties(antpool::antpool_static PROPERTIES
+    IMPORTED_LOCATION "${antpool_lib_dir}/libantpool.a")
+target_link_libraries(antpool::antpool_static INTERFACE Threads::Threads ${CMAKE_DL_LIBS} m)
+
+foreach(library IN ITEMS antpool::antpool antpool::antpool_static)
+    target_include_directories(${library} INTERFACE "${PROJECT_SOURCE_DIR}/include")
+    add_dependencies(${library} antpool_cargo)
+endforeach()

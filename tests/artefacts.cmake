@@ -1,0 +1,62 @@
+# What people get: the header, the shared object, the installed package.
+
+set(check_dir "${PROJECT_SOURCE_DIR}/cmake/check")
+
+# The header, by every compiler and in every standard that it promises.
+function(antpool_header_test family compiler standards)
+    foreach(standard IN LISTS standards)
+        set(test "header/${family}-${standard}")
+        add_test(NAME "${test}" COMMAND "${CMAKE_COMMAND}"
+            "-DCOMPILER=${compiler}" "-DSTANDARD=${standard}"
+            "-DSOURCES=${CMAKE_CURRENT_SOURCE_DIR}/header"
+            "-DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/include" "-DLIBRARY_DIR=${antpool_lib_dir}"
+            "-DOUTPUT_DIR=${CMAKE_CURRENT_BINARY_DIR}/header/${family}-${standard}"
+            -P "${check_dir}/header.cmake")
+        set_tests_properties("${test}" PROPERTIES LABELS "header" TIMEOUT 120)
+    endforeach()
+endfunction()
+set(c_standards c99 c11 c17)
+set(cxx_standards c++11 c++17 c++20)
+if(have_gcc)
+    antpool_header_test(gcc "${ANTPOOL_GCC}" "${c_standards}")
+    antpool_header_test(g++ "${ANTPOOL_GXX}" "${cxx_standards}")
+endif()
+if(have_clang)
+    antpool_header_test(clang "${ANTPOOL_CLANG}" "${c_standards}")
+    antpool_header_test(clang++ "${ANTPOOL_CLANGXX}" "${cxx_standards}")
+endif()
+
+# The shared object.
+foreach(promise IN ITEMS exports dynamic size)
+    add_test(NAME "library/${promise}" COMMAND "${CMAKE_COMMAND}"
+        "-DPROMISE=${promise}"
+        "-DLIBRARY=${antpool_lib_dir}/${antpool_shared_file}" "-DSONAME=${antpool_soname}"
+        "-DHEADER=${PROJECT_SOURCE_DIR}/include/antpool.h"
+        "-DOUTPUT_DIR=${CMAKE_CURRENT_BINARY_DIR}/library"
+        "-DNM=${CMAKE_NM}" "-DREADELF=${CMAKE_READELF}" "-DSTRIP=${CMAKE_STRIP}"
+        -P "${check_dir}/library.cmake")
+    set_tests_properties("library/${promise}" PROPERTIES LABELS "library" TIMEOUT 60)
+endforeach()
+
+# The package, installed, moved away and used from there.
+antpool_needs(have_pkg_config "install/pkg-config" "pkg-config is not installed"
+    ANTPOOL_PKG_CONFIG)
+if(ANTPOOL_INSTALL)
+    set(consumers find_package)
+    if(have_pkg_config)
+        list(APPEND consumers pkg-config)
+    endif()
+    foreach(consumer IN LISTS consumers)
+        add_test(NAME "install/${consumer}" COMMAND "${CMAKE_COMMAND}"
+            "-DCONSUMER=${consumer}" "-DBUILD_DIR=${PROJECT_BINARY_DIR}"
+            "-DCONFIG=$<CONFIG>" "-DLIBDIR=${CMAKE_INSTALL_LIBDIR}" "-DVERSION=${PROJECT_VERSION}"
+            "-DCOMPILER=${CMAKE_C_COMPILER}" "-DGENERATOR=${CMAKE_GENERATOR}"
+            "-DPKG_CONFIG=${ANTPOOL_PKG_CONFIG}"
+            "-DSOURCE_DIR=${CMAKE_CURRENT_SOURCE_DIR}/install"
+            "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/install/${consumer}"
+            -P "${check_dir}/install.cmake")
+        # Both write the list of installed files in the build directory.
+        set_tests_properties("install/${consumer}" PROPERTIES
+            LABELS "install" TIMEOUT 300 RESOURCE_LOCK install)
+    endforeach()
+endif()

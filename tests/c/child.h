@@ -1,0 +1,84 @@
+/*
+ * Processes that a sentence forks: what they do, how they end, what they say on stderr.
+ */
+#ifndef ANTPOOL_SPEC_CHILD_H
+#define ANTPOOL_SPEC_CHILD_H
+
+#include "spec.h"
+#include <errno.h>
+
+typedef void (*child_fn)(void *arg);
+
+/* Starts a process that runs the function and then ends with 0, by _exit(). */
+static inline pid_t child_start(child_fn body, void *arg)
+{
+    fflush(NULL);
+    pid_t process = fork();
+    CHECK_GE(process, 0);
+    if (process == 0) {
+        body(arg);
+        _exit(0);
+    }
+    return process;
+}
+
+/* Waits for a process; the status that waitpid() gives. */
+static inline int child_wait(pid_t process)
+{
+    int status = 0;
+    pid_t ended;
+    do
+        ended = waitpid(process, &status, 0);
+    while (ended < 0 && errno == EINTR);
+    CHECK_EQ(ended, process);
+    return status;
+}
+
+/* Runs a process to its end. What it writes to stderr goes into `said`, as far as it fits. */
+static inline int child_run(child_fn body, void *arg, char *said, size_t size)
+{
+    int ends[2];
+    CHECK_EQ(pipe(ends), 0);
+    fflush(NULL);
+    pid_t process = fork();
+    CHECK_GE(process, 0);
+    if (process == 0) {
+        CHECK_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+        body(arg);
+        _exit(0);
+    }
+    CHECK_EQ(close(ends[1]), 0);
+    size_t length = 0;
+    ssize_t got;
+    char rest[256];
+    do {
+        bool fits = length + 1 < size;
+        got = fits ? read(ends[0], said + length, size - 1 - length)
+                   : read(ends[0], rest, sizeof rest);
+        if (fits && got > 0)
+            length += (size_t)got;
+    } while (got > 0);
+    said[length] = '\0';
+    CHECK_EQ(close(ends[0]), 0);
+    return child_wait(process);
+}
+
+static inline void child_check_exit(const char *file, int line, int status, int code)
+{
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != code)
+        spec_fail(file, line, "a child ended by %s %d, not by exit %d",
+                  WIFSIGNALED(status) ? "signal" : "exit",
+                  WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status), code);
+}
+
+static inline void child_check_abort(const char *file, int line, int status)
+{
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT)
+        spec_fail(file, line, "a child ended with status %#x, not by abort()", (unsigned)status);
+}
+
+/* How a process has to have ended, given what child_wait() or child_run() returned. */
+#define CHECK_EXIT(status, code) child_check_exit(__FILE__, __LINE__, (status), (code))
+#define CHECK_ABORTED(status) child_check_abort(__FILE__, __LINE__, (status))
+
+#endif

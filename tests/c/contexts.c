@@ -1,0 +1,288 @@
+/*
+ * The table function x context that the introduction of the header shows: what each function
+ * answers inside a task (or a handler, or a hook) of its own pool, with room in the pool and
+ * without; on a closed pool; and in a forked child.
+ */
+#include "table.h"
+
+#include "child.h"
+
+enum { ROOM, FULL, CLOSED_POOL, FORKED_POOL };
+
+static void *argument;
+static void **const arguments = &argument;
+static size_t accepted;
+static antpool_t *made;
+static antpool_stats_t stats = ANTPOOL_STATS_INIT;
+static antpool_options_t options;
+
+#define ROW(function, ...) TABLE_ROW(function, its_answers, __VA_ARGS__)
+
+/*                             room       full       closed  forked */
+ROW(antpool_new,               OK,        OK,        OK,     OK,     (1, NULL, &made))
+ROW(antpool_new_with_func,     OK,        OK,        OK,     OK,     (1, nothing, NULL, &made))
+ROW(antpool_default,           1,         1,         1,      1,      () != NULL)
+ROW(antpool_submit,            OK,        DEADLOCK,  CLOSED, FORKED, (pool, nothing, NULL))
+ROW(antpool_try_submit,        OK,        OVERLOAD,  CLOSED, FORKED, (pool, nothing, NULL))
+ROW(antpool_submit_timeout,    OK,        TIMED_OUT, CLOSED, FORKED, (pool, nothing, NULL, 1))
+ROW(antpool_submit_copy,       OK,        DEADLOCK,  CLOSED, FORKED, (pool, nothing, "", 1))
+ROW(antpool_try_submit_copy,   OK,        OVERLOAD,  CLOSED, FORKED, (pool, nothing, "", 1))
+ROW(antpool_submit_batch,      OK,        DEADLOCK,  CLOSED, FORKED,
+    (pool, nothing, arguments, 1, &accepted))
+ROW(antpool_try_submit_batch,  OK,        OVERLOAD,  CLOSED, FORKED,
+    (pool, nothing, arguments, 1, &accepted))
+ROW(antpool_invoke,            OK,        DEADLOCK,  CLOSED, FORKED, (pool, NULL))
+ROW(antpool_try_invoke,        OK,        OVERLOAD,  CLOSED, FORKED, (pool, NULL))
+ROW(antpool_invoke_timeout,    OK,        TIMED_OUT, CLOSED, FORKED, (pool, NULL, 1))
+ROW(antpool_invoke_batch,      OK,        DEADLOCK,  CLOSED, FORKED, (pool, arguments, 1, NULL))
+ROW(antpool_capacity,          2,         1,         2,      2,      (pool))
+ROW(antpool_running,           1,         1,         0,      0,      (pool))
+ROW(antpool_busy,              1,         1,         0,      0,      (pool))
+ROW(antpool_available,         1,         0,         0,      0,      (pool))
+ROW(antpool_waiting,           0,         0,         0,      0,      (pool))
+ROW(antpool_is_closed,         false,     false,     true,   false,  (pool))
+ROW(antpool_get_stats,         OK,        OK,        OK,     FORKED, (pool, &stats))
+ROW(antpool_tune,              OK,        OK,        OK,     FORKED, (pool, 3))
+ROW(antpool_wait,              DEADLOCK,  DEADLOCK,  OK,     FORKED, (pool))
+ROW(antpool_wait_timeout,      DEADLOCK,  DEADLOCK,  OK,     FORKED, (pool, 0))
+ROW(antpool_release,           OK,        OK,        OK,     FORKED, (pool))
+ROW(antpool_release_timeout,   DEADLOCK,  DEADLOCK,  OK,     FORKED, (pool, 0))
+ROW(antpool_reboot,            OK,        OK,        OK,     OK,     (pool))
+ROW(antpool_destroy,           DEADLOCK,  DEADLOCK,  OK,     OK,     (pool))
+ROW(antpool_panic,             NO_RETURN, NO_RETURN, ABORTS, ABORTS, ("on purpose"), 0)
+ROW(antpool_task_fail,         0,         0,         0,      0,      ("on purpose"), 0)
+ROW(antpool_current,           1,         1,         0,      0,      () == pool)
+ROW(antpool_sleep_ms,          0,         0,         0,      0,      (1), 0)
+ROW(antpool_sleep_us,          0,         0,         0,      0,      (1), 0)
+ROW(antpool_yield,             0,         0,         0,      0,      (), 0)
+ROW(antpool_options_init,      0,         0,         0,      0,      (&options, sizeof options), 0)
+ROW(antpool_status_name,       1,         1,         1,      1,      (ANTPOOL_OK) != NULL)
+ROW(antpool_status_message,    1,         1,         1,      1,      (ANTPOOL_OK) != NULL)
+ROW(antpool_version,           1,         1,         1,      1,      () != NULL)
+ROW(antpool_usable_cpus,       1,         1,         1,      1,      () >= 1)
+
+/* One call, made where the sentence wants it. */
+typedef struct place_t {
+    const row_t *row;
+    antpool_t *pool;
+    bool submitted; /* the task that takes the call there */
+    bool begun;
+    long long answer;
+} place_t;
+
+/* Makes the call, the first time it is told to, when the submit that led there has returned. */
+static void make_call(place_t *place, antpool_t *pool)
+{
+    if (__atomic_exchange_n(&place->begun, true, __ATOMIC_ACQ_REL))
+        return;
+    EVENTUALLY(__atomic_load_n(&place->submitted, __ATOMIC_ACQUIRE));
+    place->answer = NO_RETURN;
+    place->answer = place->row->call(pool);
+}
+
+static void call_in_task(void *arg)
+{
+    place_t *place = (place_t *)arg;
+    make_call(place, place->pool);
+}
+
+static void fail(void *arg)
+{
+    (void)arg;
+    antpool_task_fail("to be handled");
+}
+
+static void call_in_handler(void *data, const antpool_panic_info_t *info)
+{
+    make_call((place_t *)data, info->pool);
+}
+
+static void call_in_hook(void *data, antpool_t *pool, size_t index)
+{
+    (void)index;
+    make_call((place_t *)data, pool);
+}
+
+static void ignore_panic(void *data, const antpool_panic_info_t *info)
+{
+    (void)data;
+    (void)info;
+}
+
+static void ignore_line(void *data, antpool_log_level_t level, const char *message)
+{
+    (void)data;
+    (void)level;
+    (void)message;
+}
+
+/* A pool with a function and with callbacks that say nothing. */
+static antpool_t *quiet_pool(int64_t capacity, antpool_panic_fn handler, antpool_worker_fn hook,
+                             place_t *place)
+{
+    antpool_options_t quiet = spec_options();
+    quiet.panic_handler = handler;
+    quiet.panic_data = place;
+    quiet.logger = ignore_line;
+    quiet.on_worker_start = hook;
+    quiet.worker_data = place;
+    antpool_t *pool = NULL;
+    CHECK_STATUS(antpool_new_with_func(capacity, nothing, &quiet, &pool), ANTPOOL_OK);
+    return pool;
+}
+
+/* Ends the pool that a row has made, if it did. */
+static void unmake(void)
+{
+    CHECK_STATUS(antpool_destroy(made), ANTPOOL_OK);
+    made = NULL;
+}
+
+/* Runs all rows on a worker: task, handler and hook each are NULL or make the call. */
+static void run_inside(antpool_task_fn task, antpool_panic_fn handler, antpool_worker_fn hook,
+                       const char *name)
+{
+    for (int situation = ROOM; situation <= FULL; situation++) {
+        for (const row_t *row = first_row; row; row = row->next) {
+            place_t place = {row, NULL, false, false, 0};
+            place.pool = quiet_pool(situation == FULL ? 1 : 2, handler, hook, &place);
+            antpool_t *pool = place.pool;
+            CHECK_STATUS(antpool_submit(pool, task, &place), ANTPOOL_OK);
+            __atomic_store_n(&place.submitted, true, __ATOMIC_RELEASE);
+            CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+            CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+            CHECK(place.begun);
+            row_check(__FILE__, row, situation, name, place.answer);
+            unmake();
+
+            /* Whatever it was, the pool is as good as before. */
+            count_t done = COUNT_INIT;
+            CHECK_STATUS(antpool_reboot(pool), ANTPOOL_OK);
+            CHECK_STATUS(antpool_submit(pool, count_task, &done), ANTPOOL_OK);
+            CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+            CHECK_EQ(count_get(&done), 1);
+            spec_destroy(pool);
+        }
+    }
+}
+
+SPEC(inside_a_task_of_its_own_pool_each_function_answers_as_documented)
+{
+    run_inside(call_in_task, ignore_panic, NULL, "inside a task");
+}
+
+SPEC(inside_a_panic_handler_each_function_answers_as_documented)
+{
+    run_inside(fail, call_in_handler, NULL, "inside a handler");
+}
+
+SPEC(inside_a_start_hook_each_function_answers_as_documented)
+{
+    run_inside(nothing, ignore_panic, call_in_hook, "inside a hook");
+}
+
+/* What a row answers outside of any task, checked at once: its process may end with it. */
+static void call_closed(void *arg)
+{
+    place_t *place = (place_t *)arg;
+    row_check(__FILE__, place->row, CLOSED_POOL, "on a closed pool", place->row->call(place->pool));
+}
+
+static void call_forked(void *arg)
+{
+    place_t *place = (place_t *)arg;
+    row_check(__FILE__, place->row, FORKED_POOL, "in a forked child",
+              place->row->call(place->pool));
+}
+
+static void call_in_child(place_t *place, child_fn call, bool aborts)
+{
+    char said[4096];
+    int status = child_run(call, place, said, sizeof said);
+    if (aborts)
+        CHECK_ABORTED(status);
+    else if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        spec_fail(__FILE__, place->row->line, "%s: %s", place->row->function, said);
+}
+
+SPEC(on_a_closed_pool_each_function_answers_as_documented)
+{
+    for (const row_t *row = first_row; row; row = row->next) {
+        place_t place = {row, quiet_pool(2, ignore_panic, NULL, NULL), false, false, 0};
+        CHECK_STATUS(antpool_release(place.pool), ANTPOOL_OK);
+        if (row->answers[CLOSED_POOL] == ABORTS)
+            call_in_child(&place, call_closed, true);
+        else
+            call_closed(&place);
+        unmake();
+        if (strcmp(row->function, "antpool_destroy") != 0)
+            spec_destroy(place.pool);
+    }
+}
+
+SPEC(in_a_forked_child_each_function_answers_as_documented)
+{
+    for (const row_t *row = first_row; row; row = row->next) {
+        gate_t gate = GATE_INIT;
+        place_t place = {row, quiet_pool(2, ignore_panic, NULL, NULL), false, false, 0};
+        spec_hold(place.pool, &gate, 1);
+        call_in_child(&place, call_forked, row->answers[FORKED_POOL] == ABORTS);
+
+        /* The parent has noticed nothing. */
+        CHECK_EQ(antpool_busy(place.pool), 1);
+        gate_open(&gate);
+        CHECK_STATUS(antpool_wait(place.pool), ANTPOOL_OK);
+        spec_destroy(place.pool);
+    }
+}
+
+/* ---- The logger, which must not submit, but may ask and must not wait ------------------------ */
+
+static void logger_asks(void *asked, antpool_log_level_t level, const char *message)
+{
+    (void)level;
+    (void)message;
+    antpool_t *pool = antpool_current();
+    CHECK(pool != NULL);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_ERR_DEADLOCK);
+    CHECK_STATUS(antpool_wait_timeout(pool, 0), ANTPOOL_ERR_DEADLOCK);
+    CHECK_STATUS(antpool_release_timeout(pool, 0), ANTPOOL_ERR_DEADLOCK);
+    CHECK_STATUS(antpool_destroy(pool), ANTPOOL_ERR_DEADLOCK);
+    CHECK_EQ(antpool_busy(pool), 1);
+    count_task(asked);
+}
+
+SPEC(a_logger_on_a_worker_counts_as_inside_the_task)
+{
+    count_t asked = COUNT_INIT;
+    antpool_options_t asking = spec_options();
+    asking.logger = logger_asks;
+    asking.logger_data = &asked;
+    antpool_t *pool = spec_pool(1, &asking);
+    CHECK_STATUS(antpool_submit(pool, fail, NULL), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(count_get(&asked), 1);
+    spec_destroy(pool);
+}
+
+/* ---- Another pool's tasks are outside ------------------------------------------------------- */
+
+static void use_another_pool(void *arg)
+{
+    antpool_t *other = (antpool_t *)arg;
+    CHECK(antpool_current() != other);
+    CHECK_STATUS(antpool_submit(other, nothing, NULL), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(other), ANTPOOL_OK);
+    CHECK_STATUS(antpool_release_timeout(other, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    CHECK_STATUS(antpool_destroy(other), ANTPOOL_OK);
+}
+
+SPEC(a_task_may_wait_for_and_end_another_pool)
+{
+    antpool_t *pool = spec_pool(1, NULL);
+    CHECK_STATUS(antpool_submit(pool, use_another_pool, spec_pool(1, NULL)), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
+SPEC_MAIN()

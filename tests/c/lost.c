@@ -1,0 +1,186 @@
+/* Tasks that end their thread, by pthread_exit() or a cancellation: the pool goes on without it. */
+#include "spec.h"
+
+#include "failures.h"
+
+static void exit_thread(void *arg)
+{
+    pthread_exit(arg);
+}
+
+static void cancel_oneself(void *arg)
+{
+    (void)arg;
+    CHECK_EQ(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL), 0);
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+    pthread_testcancel();
+    CHECK(false);
+}
+
+/* After one task on a pool of one: lost, counted, reported, and the place is free. */
+static void check_lost(antpool_task_fn fn)
+{
+    failures_t failures = FAILURES_INIT;
+    count_t done = COUNT_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    antpool_t *pool = spec_pool(1, &options);
+    int arg;
+    run_task(pool, fn, &arg);
+    CHECK_EQ(count_get(&failures.handled), 1);
+    CHECK(failures.info.pool == pool);
+    CHECK(failures.info.fn == fn);
+    CHECK(failures.info.arg == &arg);
+    CHECK(failures.message[0] != '\0');
+
+    run_task(pool, count_task, &done);
+    CHECK_EQ(count_get(&done), 1);
+    antpool_stats_t stats = stats_of(pool);
+    CHECK_EQ(stats.lost, 1);
+    CHECK_EQ(stats.panicked, 1);
+    CHECK_EQ(stats.completed, 2);
+    CHECK_EQ(stats.spawned, 2);
+    CHECK_LE(stats.running, 1);
+    CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
+SPEC(a_task_that_calls_pthread_exit_costs_its_thread_only)
+{
+    check_lost(exit_thread);
+}
+
+SPEC(a_task_that_is_cancelled_costs_its_thread_only)
+{
+    check_lost(cancel_oneself);
+}
+
+static void cancel_in_vain(void *done)
+{
+    CHECK_EQ(pthread_cancel(pthread_self()), 0);
+    pthread_testcancel();
+    count_task(done);
+}
+
+SPEC(workers_cannot_be_cancelled)
+{
+    failures_t failures = FAILURES_INIT;
+    count_t done = COUNT_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    antpool_t *pool = spec_pool(1, &options);
+    run_task(pool, cancel_in_vain, &done);
+    run_task(pool, count_task, &done);
+    CHECK_EQ(count_get(&done), 2);
+    CHECK_EQ(count_get(&failures.handled), 0);
+    CHECK_EQ(stats_of(pool).lost, 0);
+    spec_destroy(pool);
+}
+
+static void mark(void *flag)
+{
+    *(bool *)flag = true;
+}
+
+static void exit_thread_with_cleanup(void *cleaned)
+{
+    pthread_cleanup_push(mark, cleaned);
+    pthread_exit(NULL);
+    pthread_cleanup_pop(0);
+}
+
+SPEC(the_cleanup_handlers_of_a_lost_thread_run)
+{
+    failures_t failures = FAILURES_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    antpool_t *pool = spec_pool(1, &options);
+    bool cleaned = false;
+    run_task(pool, exit_thread_with_cleanup, &cleaned);
+    CHECK(cleaned);
+    CHECK_EQ(count_get(&failures.handled), 1);
+    spec_destroy(pool);
+}
+
+static void fail_then_exit_thread(void *arg)
+{
+    antpool_task_fail("said before");
+    pthread_exit(arg);
+}
+
+SPEC(the_first_message_stands_also_for_a_lost_thread)
+{
+    failures_t failures = FAILURES_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    antpool_t *pool = spec_pool(1, &options);
+    run_task(pool, fail_then_exit_thread, NULL);
+    CHECK_EQ(count_get(&failures.handled), 1);
+    CHECK_TEXT(failures.message, "said before");
+    spec_destroy(pool);
+}
+
+SPEC(many_lost_threads_among_other_tasks_lose_no_task)
+{
+    enum { WORKERS = 4, LOST = 40, OTHERS = 400 };
+    failures_t failures = FAILURES_INIT;
+    count_t done = COUNT_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    antpool_t *pool = spec_pool(WORKERS, &options);
+    for (int i = 0; i < OTHERS; i++) {
+        if (i % (OTHERS / LOST) == 0)
+            CHECK_STATUS(antpool_submit(pool, exit_thread, NULL), ANTPOOL_OK);
+        CHECK_STATUS(antpool_submit(pool, count_task, &done), ANTPOOL_OK);
+        CHECK_LE(antpool_running(pool), WORKERS);
+    }
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(count_get(&done), OTHERS);
+    CHECK_EQ(count_get(&failures.handled), LOST);
+    antpool_stats_t stats = stats_of(pool);
+    CHECK_EQ(stats.lost, LOST);
+    CHECK_EQ(stats.completed, LOST + OTHERS);
+    spec_destroy(pool);
+}
+
+SPEC(a_lost_thread_admits_a_caller_that_waits)
+{
+    failures_t failures = FAILURES_INIT;
+    gate_t gate = GATE_INIT;
+    count_t done = COUNT_INIT;
+    caller_t caller, last;
+    antpool_options_t options = failures_handled(&failures);
+    antpool_t *pool = spec_pool(1, &options);
+    spec_hold(pool, &gate, 1);
+    caller_wait_in(&caller, pool, exit_thread, NULL);
+    caller_wait_in(&last, pool, count_task, &done);
+    gate_open(&gate);
+    CHECK_STATUS(caller_join(&caller), ANTPOOL_OK);
+    CHECK_STATUS(caller_join(&last), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(count_get(&done), 1);
+    CHECK_EQ(stats_of(pool).lost, 1);
+    spec_destroy(pool);
+}
+
+static void handler_exits_thread(void *handled, const antpool_panic_info_t *info)
+{
+    (void)info;
+    count_task(handled);
+    pthread_exit(NULL);
+}
+
+SPEC(a_handler_that_ends_its_thread_is_the_end_of_its_task_all_the_same)
+{
+    count_t handled = COUNT_INIT, done = COUNT_INIT;
+    antpool_options_t options = spec_options();
+    options.panic_handler = handler_exits_thread;
+    options.panic_data = &handled;
+    antpool_t *pool = spec_pool(1, &options);
+    run_task(pool, exit_thread, NULL);
+    CHECK_EQ(count_get(&handled), 1);
+    run_task(pool, count_task, &done);
+    CHECK_EQ(count_get(&done), 1);
+    antpool_stats_t stats = stats_of(pool);
+    CHECK_EQ(stats.lost, 2);
+    CHECK_EQ(stats.panicked, 1);
+    CHECK_EQ(stats.completed, 2);
+    spec_destroy(pool);
+}
+
+SPEC_MAIN()

@@ -1,0 +1,268 @@
+/* The options of a pool: their defaults, the sizes of the struct, and what is refused. */
+#include "child.h"
+
+#include <stddef.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* Makes a pool and ends it. On an error the out-parameter has to be as it was. */
+static antpool_status_t try_new(int64_t capacity, const antpool_options_t *options)
+{
+    antpool_t *const untouched = (antpool_t *)(void *)&capacity;
+    antpool_t *pool = untouched;
+    antpool_status_t status = antpool_new(capacity, options, &pool);
+    if (status == ANTPOOL_OK)
+        CHECK_STATUS(antpool_destroy(pool), ANTPOOL_OK);
+    else
+        CHECK(pool == untouched);
+    return status;
+}
+
+/* A pool of that capacity, with options that are changed first, is answered with the status. */
+#define CHECK_NEW(capacity, change, status)               \
+    do {                                                  \
+        antpool_options_t o = spec_options();             \
+        change;                                           \
+        CHECK_STATUS(try_new((capacity), &o), (status));  \
+    } while (0)
+
+/* ---- Values --------------------------------------------------------------------------------- */
+
+SPEC(each_option_is_checked)
+{
+    CHECK_NEW(4, o.expiry_ms = -1, ANTPOOL_ERR_INVALID_EXPIRY);
+    CHECK_NEW(4, o.expiry_ms = INT64_MIN, ANTPOOL_ERR_INVALID_EXPIRY);
+    CHECK_NEW(4, (o.expiry_ms = -1, o.disable_purge = true), ANTPOOL_OK);
+    CHECK_NEW(4, (o.expiry_ms = INT64_MIN, o.disable_purge = true), ANTPOOL_OK);
+    CHECK_NEW(4, o.expiry_ms = INT64_MAX, ANTPOOL_OK);
+    CHECK_NEW(4, o.pre_alloc = true, ANTPOOL_OK);
+    CHECK_NEW(ANTPOOL_UNLIMITED, o.pre_alloc = true, ANTPOOL_ERR_INVALID_PREALLOC);
+    CHECK_NEW(4, (o.pre_alloc = true, o.queue_capacity = ANTPOOL_QUEUE_UNBOUNDED),
+              ANTPOOL_ERR_INVALID_PREALLOC);
+    CHECK_NEW(4, o.queue_capacity = ANTPOOL_QUEUE_UNBOUNDED, ANTPOOL_OK);
+    CHECK_NEW(4, o.queue_capacity = ANTPOOL_QUEUE_UNBOUNDED - 1, ANTPOOL_OK);
+    CHECK_NEW(4, o.max_blocking_tasks = SIZE_MAX, ANTPOOL_OK);
+    CHECK_NEW(4, o.min_workers = 4, ANTPOOL_OK);
+    CHECK_NEW(4, o.min_workers = 5, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, o.min_workers = SIZE_MAX, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(ANTPOOL_UNLIMITED, o.min_workers = 4, ANTPOOL_OK);
+    CHECK_NEW(ANTPOOL_UNLIMITED, o.min_workers = SIZE_MAX, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, o.stack_size = 1, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, o.stack_size = SIZE_MAX, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, o.stack_size = SIZE_MAX / 2, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, o.stack_size = 1 << 20, ANTPOOL_OK);
+    CHECK_NEW(4, o.stack_size = (1 << 20) + 1, ANTPOOL_OK);
+    CHECK_NEW(4, (o.carriers = SIZE_MAX, o.max_block_threads = SIZE_MAX), ANTPOOL_OK);
+    CHECK_NEW(4, o.name = "", ANTPOOL_OK);
+}
+
+SPEC(capacities_are_checked)
+{
+    CHECK_STATUS(try_new(1, NULL), ANTPOOL_OK);
+    CHECK_STATUS(try_new(ANTPOOL_CAPACITY_MAX, NULL), ANTPOOL_OK);
+    CHECK_STATUS(try_new(ANTPOOL_UNLIMITED, NULL), ANTPOOL_OK);
+    CHECK_STATUS(try_new(0, NULL), ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(try_new(-2, NULL), ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(try_new(INT64_MIN, NULL), ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(try_new(ANTPOOL_CAPACITY_MAX + 1, NULL), ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_STATUS(try_new(INT64_MAX, NULL), ANTPOOL_ERR_INVALID_ARGUMENT);
+}
+
+SPEC(fibers_are_not_supported_and_other_kinds_do_not_exist)
+{
+    CHECK_NEW(4, o.worker_kind = ANTPOOL_WORKER_THREAD, ANTPOOL_OK);
+    CHECK_NEW(4, o.worker_kind = ANTPOOL_WORKER_FIBER, ANTPOOL_ERR_UNSUPPORTED);
+    CHECK_NEW(4, o.worker_kind = 2, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, o.worker_kind = UINT32_MAX, ANTPOOL_ERR_INVALID_ARGUMENT);
+}
+
+SPEC(a_flag_is_0_or_1_and_nothing_else)
+{
+    const size_t flags[] = {
+        offsetof(antpool_options_t, disable_purge), offsetof(antpool_options_t, pre_alloc),
+        offsetof(antpool_options_t, nonblocking), offsetof(antpool_options_t, abort_on_panic)};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        for (int value = 0; value <= 255; value++)
+            CHECK_NEW(4, ((unsigned char *)&o)[flags[i]] = (unsigned char)value,
+                      value <= 1 ? ANTPOOL_OK : ANTPOOL_ERR_INVALID_ARGUMENT);
+    }
+}
+
+SPEC(of_several_mistakes_function_expiry_and_pre_alloc_are_told_first)
+{
+    antpool_options_t options = spec_options();
+    antpool_t *pool = NULL;
+    options.expiry_ms = -1;
+    CHECK_STATUS(antpool_new_with_func(0, NULL, &options, &pool), ANTPOOL_ERR_NO_FUNCTION);
+    CHECK_STATUS(antpool_new_with_func(0, nothing, &options, &pool), ANTPOOL_ERR_INVALID_EXPIRY);
+    CHECK(pool == NULL);
+    CHECK_NEW(ANTPOOL_UNLIMITED, (o.expiry_ms = -1, o.pre_alloc = true),
+              ANTPOOL_ERR_INVALID_EXPIRY);
+    CHECK_NEW(0, (o.expiry_ms = -1, o.worker_kind = 2), ANTPOOL_ERR_INVALID_EXPIRY);
+    CHECK_NEW(ANTPOOL_UNLIMITED, (o.pre_alloc = true, o.worker_kind = 2),
+              ANTPOOL_ERR_INVALID_PREALLOC);
+    CHECK_NEW(0, (o.pre_alloc = true, o.queue_capacity = ANTPOOL_QUEUE_UNBOUNDED),
+              ANTPOOL_ERR_INVALID_PREALLOC);
+    CHECK_NEW(0, o.worker_kind = ANTPOOL_WORKER_FIBER, ANTPOOL_ERR_INVALID_ARGUMENT);
+}
+
+SPEC(pools_with_extreme_options_work)
+{
+    antpool_options_t options = spec_options();
+    count_t done = COUNT_INIT;
+    options.expiry_ms = INT64_MAX;
+    options.queue_capacity = SIZE_MAX - 1;
+    options.max_blocking_tasks = SIZE_MAX;
+    antpool_t *pool = spec_pool(ANTPOOL_CAPACITY_MAX, &options);
+    CHECK_STATUS(antpool_submit(pool, count_task, &done), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(count_get(&done), 1);
+    CHECK_GE(antpool_available(pool), ANTPOOL_CAPACITY_MAX);
+    spec_destroy(pool);
+}
+
+static void allocate_too_much_in_advance(void *arg)
+{
+    (void)arg;
+    const struct rlimit little = {(rlim_t)1 << 30, (rlim_t)1 << 30};
+    CHECK_EQ(setrlimit(RLIMIT_AS, &little), 0);
+    CHECK_NEW(4, (o.pre_alloc = true, o.queue_capacity = 1 << 28), ANTPOOL_ERR_NO_MEMORY);
+    CHECK_NEW(4, (o.pre_alloc = true, o.queue_capacity = SIZE_MAX - 1), ANTPOOL_ERR_NO_MEMORY);
+    CHECK_NEW(4, (o.pre_alloc = true, o.queue_capacity = 1000), ANTPOOL_OK);
+}
+
+SPEC(a_queue_that_no_memory_holds_in_advance_is_answered)
+{
+    spec_skip_if(SPEC_SANITIZED || spec_under_valgrind(), "such tools need the address space");
+    CHECK_EXIT(child_wait(child_start(allocate_too_much_in_advance, NULL)), 0);
+}
+
+/* ---- The struct ----------------------------------------------------------------------------- */
+
+typedef struct field_t {
+    size_t offset;
+    size_t size;
+} field_t;
+
+#define FIELD(name) {offsetof(antpool_options_t, name), sizeof(((antpool_options_t *)0)->name)}
+static const field_t fields[] = {
+    FIELD(struct_size),     FIELD(expiry_ms),      FIELD(disable_purge),
+    FIELD(pre_alloc),       FIELD(nonblocking),    FIELD(abort_on_panic),
+    FIELD(worker_kind),     FIELD(max_blocking_tasks), FIELD(queue_capacity),
+    FIELD(min_workers),     FIELD(carriers),       FIELD(max_block_threads),
+    FIELD(stack_size),      FIELD(name),           FIELD(panic_handler),
+    FIELD(panic_data),      FIELD(logger),         FIELD(logger_data),
+    FIELD(on_worker_start), FIELD(on_worker_stop), FIELD(worker_data)};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+static bool ends_with_a_field(size_t size)
+{
+    for (int i = 0; i < FIELDS; i++)
+        if (size == fields[i].offset + fields[i].size)
+            return true;
+    return false;
+}
+
+SPEC(the_struct_has_no_padding)
+{
+    size_t end = 0;
+    for (int i = 0; i < FIELDS; i++) {
+        CHECK_EQ(fields[i].offset, end);
+        end += fields[i].size;
+    }
+    CHECK_EQ(end, sizeof(antpool_options_t));
+    CHECK_EQ(sizeof(bool), 1);
+}
+
+SPEC(a_smaller_struct_is_read_if_it_ends_with_a_field)
+{
+    for (size_t size = 0; size <= sizeof(antpool_options_t); size++)
+        CHECK_NEW(4, o.struct_size = size,
+                  ends_with_a_field(size) ? ANTPOOL_OK : ANTPOOL_ERR_INVALID_ARGUMENT);
+}
+
+SPEC(what_is_beyond_a_smaller_struct_is_not_read)
+{
+    CHECK_NEW(4, (o.struct_size = offsetof(antpool_options_t, worker_kind), o.worker_kind = 2),
+              ANTPOOL_OK);
+
+    /* The same at the end of what can be read at all. */
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *pages = (char *)mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(pages != MAP_FAILED);
+    CHECK_EQ(mprotect(pages + page, page, PROT_NONE), 0);
+    for (int i = 0; i < FIELDS; i++) {
+        antpool_options_t options = spec_options();
+        options.struct_size = fields[i].offset + fields[i].size;
+        if (options.struct_size % sizeof(void *) != 0)
+            continue; /* It would not be aligned as a struct has to be. */
+        void *last = pages + page - options.struct_size;
+        memcpy(last, &options, options.struct_size);
+        CHECK_STATUS(try_new(4, (antpool_options_t *)last), ANTPOOL_OK);
+    }
+    CHECK_EQ(munmap(pages, 2 * page), 0);
+}
+
+/* An options struct of a program that was compiled with a later version. */
+typedef union later_t {
+    antpool_options_t options;
+    char bytes[sizeof(antpool_options_t) + 64];
+} later_t;
+
+SPEC(a_larger_struct_may_have_nothing_but_zeros_beyond)
+{
+    for (size_t size = sizeof(antpool_options_t) + 1; size <= sizeof(later_t); size++) {
+        later_t later;
+        memset(&later, 0, sizeof later);
+        later.options = spec_options();
+        later.options.struct_size = size;
+        CHECK_STATUS(try_new(4, &later.options), ANTPOOL_OK);
+        later.bytes[size - 1] = 1;
+        CHECK_STATUS(try_new(4, &later.options), ANTPOOL_ERR_INVALID_ARGUMENT);
+        later.bytes[size - 1] = 0;
+        later.bytes[sizeof(antpool_options_t)] = 1;
+        CHECK_STATUS(try_new(4, &later.options), ANTPOOL_ERR_INVALID_ARGUMENT);
+    }
+}
+
+SPEC(the_initialiser_and_the_function_agree)
+{
+    const antpool_options_t initialised = ANTPOOL_OPTIONS_INIT;
+    antpool_options_t options;
+    memset(&options, 0x55, sizeof options);
+    antpool_options_init(&options, sizeof options);
+    CHECK(memcmp(&options, &initialised, sizeof options) == 0);
+    CHECK_EQ(options.struct_size, sizeof options);
+    CHECK_STATUS(try_new(1, &initialised), ANTPOOL_OK);
+}
+
+SPEC(options_init_writes_as_much_as_it_is_told)
+{
+    for (size_t size = sizeof(size_t); size <= sizeof(later_t); size += sizeof(size_t)) {
+        later_t later;
+        memset(&later, 0x55, sizeof later);
+        antpool_options_init(&later.options, size);
+        CHECK_EQ(later.options.struct_size, size);
+        for (size_t at = sizeof(size_t); at < sizeof later; at++)
+            CHECK_EQ(later.bytes[at], at < size ? 0 : 0x55);
+    }
+}
+
+SPEC(options_init_of_nothing_does_nothing)
+{
+    antpool_options_t options;
+    memset(&options, 0x55, sizeof options);
+    antpool_options_t before = options;
+    antpool_options_init(NULL, sizeof options);
+    for (size_t size = 0; size < sizeof(size_t); size++)
+        antpool_options_init(&options, size);
+    CHECK(memcmp(&options, &before, sizeof options) == 0);
+}
+
+SPEC_MAIN()

@@ -1,0 +1,110 @@
+# The programs of tests/c, built and run in several flavours. Each is a build of its own below
+# c/<flavour>, made by the target c-<flavour>; its tests have the names <flavour>/<program>.
+
+include(ExternalProject)
+
+# antpool_flavour(<name> <C compiler> <C++ compiler> LIBRARY <file> BUILT_BY <target>
+#                 [SETTINGS <-Dvariable=value>...])
+function(antpool_flavour name c_compiler cxx_compiler)
+    cmake_parse_arguments(PARSE_ARGV 3 arg "" "LIBRARY;BUILT_BY" "SETTINGS")
+    set(binary_dir "${PROJECT_BINARY_DIR}/c/${name}")
+    ExternalProject_Add(c-${name}
+        SOURCE_DIR "${PROJECT_SOURCE_DIR}/tests/c"
+        BINARY_DIR "${binary_dir}"
+        PREFIX "${PROJECT_BINARY_DIR}/c/.steps/${name}"
+        DEPENDS ${arg_BUILT_BY}
+        BUILD_ALWAYS ON
+        INSTALL_COMMAND ""
+        CMAKE_ARGS
+            "-DCMAKE_C_COMPILER=${c_compiler}"
+            "-DCMAKE_CXX_COMPILER=${cxx_compiler}"
+            "-DANTPOOL_LIBRARY=${arg_LIBRARY}"
+            "-DANTPOOL_INCLUDE_DIR=${PROJECT_SOURCE_DIR}/include"
+            "-DANTPOOL_TEST_PREFIX=${name}/"
+            "-DANTPOOL_SOAK=${ANTPOOL_SOAK}"
+            ${arg_SETTINGS})
+    # ctest reads the tests of the flavour when they are there.
+    file(CONFIGURE OUTPUT "${binary_dir}-tests.cmake" @ONLY CONTENT [=[
+if(EXISTS "@binary_dir@/CTestTestfile.cmake")
+    include("@binary_dir@/CTestTestfile.cmake")
+else()
+    add_test([[@name@/is-not-built]] "false")
+endif()
+]=])
+    set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${binary_dir}-tests.cmake")
+endfunction()
+
+# The library instrumented by rustc for one sanitizer, in <name>/lib. Only nightly compilers admit
+# to this option; RUSTC_BOOTSTRAP makes a stable one accept it.
+function(antpool_instrumented name flags)
+    antpool_cargo_library(${name}
+        DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${name}/lib" PROFILE dev KINDS cdylib
+        ENVIRONMENT "RUSTFLAGS=${flags}" RUSTC_BOOTSTRAP=1 CARGO_PROFILE_DEV_OPT_LEVEL=1)
+endfunction()
+
+# The runtimes of the sanitizers come with some builds of the Rust compiler and not with others.
+execute_process(COMMAND "${ANTPOOL_RUSTC}" --print sysroot
+    OUTPUT_VARIABLE sysroot OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+set(rust_runtimes "${sysroot}/lib/rustlib/${ANTPOOL_CARGO_TARGET}/lib")
+file(GLOB tsan_runtime "${rust_runtimes}/librustc*_rt.tsan.a")
+file(GLOB asan_runtime "${rust_runtimes}/librustc*_rt.asan.a")
+
+set(shared "${antpool_lib_dir}/libantpool.so")
+if(have_gcc)
+    antpool_flavour(gcc "${ANTPOOL_GCC}" "${ANTPOOL_GXX}"
+        LIBRARY "${shared}" BUILT_BY antpool_cargo)
+endif()
+if(ANTPOOL_SOAK)
+    return()
+endif()
+
+if(have_gcc)
+    antpool_flavour(static "${ANTPOOL_GCC}" "${ANTPOOL_GXX}"
+        LIBRARY "${antpool_lib_dir}/libantpool.a" BUILT_BY antpool_cargo)
+endif()
+if(have_clang)
+    antpool_flavour(clang "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
+        LIBRARY "${shared}" BUILT_BY antpool_cargo)
+endif()
+
+antpool_needs(have_valgrind "valgrind" "it or gcc is not installed" ANTPOOL_VALGRIND AND have_gcc)
+if(have_valgrind)
+    antpool_flavour(valgrind "${ANTPOOL_GCC}" "${ANTPOOL_GXX}"
+        LIBRARY "${shared}" BUILT_BY antpool_cargo
+        SETTINGS -DANTPOOL_FLAVOUR=valgrind "-DANTPOOL_VALGRIND=${ANTPOOL_VALGRIND}")
+endif()
+
+# A runtime that clang does not find shows when a program is linked.
+function(antpool_find_sanitizer result option)
+    set(program "${CMAKE_CURRENT_BINARY_DIR}/has-sanitizer")
+    file(WRITE "${program}.c" "int main(void) { return 0; }\n")
+    execute_process(COMMAND "${ANTPOOL_CLANG}" ${option} "${program}.c" -o "${program}"
+        RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
+    if(status EQUAL 0)
+        set(${result} ON PARENT_SCOPE)
+    else()
+        set(${result} OFF PARENT_SCOPE)
+    endif()
+endfunction()
+set(clang_asan OFF)
+if(have_clang)
+    antpool_find_sanitizer(clang_asan -fsanitize=address,undefined)
+endif()
+antpool_needs(have_asan "asan" "clang or rustc is here without its sanitizers, or not at all"
+    asan_runtime AND clang_asan)
+if(have_asan)
+    antpool_instrumented(antpool_asan "-Zsanitizer=address")
+    antpool_flavour(asan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
+        LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/antpool_asan/lib/libantpool.so" BUILT_BY antpool_asan
+        SETTINGS -DANTPOOL_FLAVOUR=asan)
+endif()
+
+antpool_needs(have_tsan "tsan" "clang is not installed, or rustc has no sanitizers"
+    tsan_runtime AND have_clang)
+if(have_tsan)
+    antpool_instrumented(antpool_tsan
+        "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer")
+    antpool_flavour(tsan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
+        LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/antpool_tsan/lib/libantpool.so" BUILT_BY antpool_tsan
+        SETTINGS -DANTPOOL_FLAVOUR=tsan "-DANTPOOL_TSAN_RUNTIME=${tsan_runtime}")
+endif()
