@@ -316,14 +316,15 @@ typedef void (*antpool_panic_fn)(void *data, const struct antpool_panic_info_t *
 
 /**
  * Called with each line of the log: `message` is one line of UTF-8 without a newline at its end,
- * valid during the call. May be called by several threads at once, and must not submit to the pool.
+ * valid during the call. Called on workers, by several at once, and counts as inside the task.
  */
 typedef void (*antpool_log_fn)(void *data, enum antpool_log_level_t level, const char *message);
 
 /**
  * Called on a worker's own thread: on_worker_start before its first task, on_worker_stop after its
- * last. `worker_index` is below the largest number of workers the pool has had at one time; no two
- * workers that live have the same. A thread that a task ended (pthread_exit) is not told of a stop.
+ * last. Of two workers whose hooks are not both done, each has an index of its own; it is small, and
+ * given to another worker later, but not always below the capacity: a worker on its way out keeps
+ * its index while another has started. A thread that a task ended (pthread_exit) is not told of a stop.
  */
 typedef void (*antpool_worker_fn)(void *data, struct antpool_t *pool, size_t worker_index);
 

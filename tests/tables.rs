@@ -107,3 +107,21 @@ fn every_parameter_that_can_be_wrong_is_wrong_in_some_row() {
         }
     }
 }
+
+#[test]
+fn every_function_is_in_the_table_that_the_header_shows() {
+    let header = read("include/antpool.h");
+    let (_, table) = header
+        .split_once("by where it is called")
+        .expect("the header has the table");
+    let (table, _) = table.split_once("*/").expect("the introduction ends");
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: Vec<_> = table.split(|c| !is_part(c)).collect();
+    for name in functions().keys() {
+        let short = name.trim_start_matches("antpool_");
+        assert!(
+            words.contains(&short),
+            "the table in the header does not have {short}"
+        );
+    }
+}

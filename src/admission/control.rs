@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::seat::{Line, Seat, Seats};
 use super::word::Word;
-use super::{Gate, STARVED, SURPLUS, Workers};
+use super::{Gate, STARVED, SURPLUS, TUNED, Workers};
 use crate::clock::Backoff;
 use crate::config::{CAPACITY_MAX, Config};
 use crate::sync::Ordering;
@@ -26,6 +26,8 @@ pub(super) struct Control {
     /// What accepted and room add up to: `live` while workers may be started, the limit when not.
     pub(super) base: usize,
     pub(super) closed: bool,
+    /// How often the pool was tuned, as far as the hints can hold it.
+    pub(super) tunes: u32,
     /// Somebody has been told that the last worker of this closing has exited.
     pub(super) drained: bool,
     /// The system refused a worker, and has granted none since.
@@ -90,6 +92,7 @@ impl Control {
             threads: 0,
             base: 0,
             closed: false,
+            tunes: 0,
             drained: false,
             refused: None,
             indices: Indices {
@@ -164,7 +167,8 @@ impl Gate {
         let starved = if short { STARVED } else { 0 };
         // ORDERING: Relaxed; hints and figures. A worker that reads an old hint takes one more task
         // and looks again.
-        self.hints.store(surplus | starved, Ordering::Relaxed);
+        let hints = (control.tunes * TUNED) | surplus | starved;
+        self.hints.store(hints, Ordering::Relaxed);
         self.live.store(control.live, Ordering::Relaxed);
         self.capacity.store(control.capacity, Ordering::Relaxed);
         self.waiting.store(control.line.len(), Ordering::Relaxed);

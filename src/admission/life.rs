@@ -3,7 +3,7 @@
 use super::control::Control;
 use super::seat::Verdict;
 use super::word::CLOSED;
-use super::{Counts, Gate, Next, STARVED, SURPLUS, Workers};
+use super::{Counts, Gate, Next, STARVED, SURPLUS, TUNED, Workers};
 use crate::error::Error;
 use crate::sync::{Ordering, mutant};
 
@@ -74,7 +74,11 @@ impl Gate {
     #[cold]
     pub(super) fn follow_hints(&self, hints: u32, workers: &dyn Workers) -> Next {
         let mut control = self.lock();
-        if hints & SURPLUS != 0 && control.live > control.capacity {
+        // The hints were read before the task was finished. If the pool has been tuned since, a new
+        // task may have been accepted for this worker in between, and it has to ask like one without a
+        // task ([`Gate::retire`]).
+        let tuned = hints / TUNED != control.tunes && !mutant("A1");
+        if hints & SURPLUS != 0 && control.live > control.capacity && !tuned {
             // [A1] It leaves with the place of the task it has just finished; the others keep theirs.
             control.live -= 1;
             control.counts.purged += 1;
@@ -145,6 +149,7 @@ impl Gate {
         }
         let mut control = self.lock();
         control.capacity = capacity;
+        control.tunes = (control.tunes + 1) % (u32::MAX / TUNED);
         // [A2] The room that the old capacity left is gone before this returns.
         if !mutant("A2") {
             self.rebase(&mut control, 0);

@@ -118,8 +118,9 @@ impl Gate {
         if control.live == 0 && !mutant("A3") {
             return Attempt::Failed(Error::Spawn);
         }
-        // [A3] The queue is open as long as a granted worker is there to drain it.
-        let limit = self.limit_of(control.capacity);
+        // [A3] The queue is open as long as a granted worker is there to drain it, and no longer than
+        // it would be with the workers that there are.
+        let limit = self.limit_of(control.live);
         match self.update(|word| (word.accepted() < limit).then(|| word.accept(1))) {
             Ok(_) => Attempt::Accepted,
             Err(_) => Attempt::Full,
@@ -128,7 +129,7 @@ impl Gate {
 
     /// Whether the first in line would get in if it tried.
     fn could_admit(&self, control: &Control, word: Word) -> bool {
-        let queue_open = control.live > 0 && word.accepted() < self.limit_of(control.capacity);
+        let queue_open = control.live > 0 && word.accepted() < self.limit_of(control.live);
         word.room() > 0 || (control.live < control.capacity && (queue_open || control.may_start()))
     }
 

@@ -70,13 +70,20 @@ pub(crate) enum Next {
 const SURPLUS: u32 = 1;
 /// The system refused a worker that an accepted task could use.
 const STARVED: u32 = 2;
+/// The unit of the number of tunes, above the two flags.
+const TUNED: u32 = 4;
+
+/// What a worker knows about the pool before it finishes a task.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hints(u32);
 
 /// The admission of one pool.
 #[derive(Debug)]
 pub(crate) struct Gate {
     /// See [`Word`]. Every submit and every finish writes it.
     word: CachePadded<AtomicU64>,
-    /// [`SURPLUS`] and [`STARVED`], for workers between two tasks. Written under the lock.
+    /// [`SURPLUS`], [`STARVED`] and how often the pool was tuned, for workers that finish a task.
+    /// Written under the lock.
     hints: AtomicU32,
     /// Copies of what the lock guards, for getters.
     live: AtomicUsize,
@@ -189,13 +196,20 @@ impl Gate {
         self.settle_line(control);
     }
 
+    /// What a worker has to look at after the task it is about to finish. To be read before.
+    #[inline]
+    pub(crate) fn hints(&self) -> Hints {
+        // ORDERING: Relaxed; it cannot move beyond the release of `finish`, and whoever acts on it
+        // decides under the lock.
+        Hints(self.hints.load(Ordering::Relaxed))
+    }
+
     /// What a worker that has just finished a task has to do before it takes the next.
     #[inline]
-    pub(crate) fn after_task(&self, workers: &dyn Workers) -> Next {
-        // ORDERING: Relaxed; a hint. Whoever acts on it decides under the lock.
-        match self.hints.load(Ordering::Relaxed) {
+    pub(crate) fn after_task(&self, hints: Hints, workers: &dyn Workers) -> Next {
+        match hints.0 % TUNED {
             0 => Next::Stay,
-            hints => self.follow_hints(hints, workers),
+            _ => self.follow_hints(hints.0, workers),
         }
     }
 

@@ -100,6 +100,28 @@ fn a1_a_worker_that_retires_leaves_one_for_each_accepted_task() {
     });
 }
 
+/// [A1] A worker that has just finished counts for the next task, also if the pool shrinks then.
+#[test]
+fn a1_a_shrink_takes_no_worker_from_an_accepted_task() {
+    explore(|| {
+        let gate = gate(2, 0, 2, 2);
+        let worker = spawn!(gate; {
+            let hints = gate.hints();
+            gate.finish();
+            gate.after_task(hints, &Granted);
+        });
+        let submitter = spawn!(gate; accept(&gate, Patience::Never).is_ok());
+        gate.tune(1, &Granted).expect("tunable");
+        worker.join().unwrap();
+        let accepted = 1 + usize::from(submitter.join().unwrap());
+        assert_eq!(gate.accepted(), accepted);
+        assert!(
+            gate.snapshot().running >= accepted,
+            "an accepted task has lost its worker"
+        );
+    });
+}
+
 /// [A2] Accepted tasks never exceed what the capacity allowed when they were accepted.
 #[test]
 fn a2_a_submit_that_begins_after_a_tune_is_held_to_it() {
@@ -253,8 +275,9 @@ fn a6_a_shrink_that_leaves_only_waiting_workers_is_noticed() {
         gate.tune(1, &Granted).expect("tunable");
         // The other worker: it ends the task if one was placed, or has none.
         if gate.accepted() > 1 {
+            let hints = gate.hints();
             gate.finish();
-            assert_eq!(gate.after_task(&Granted), super::Next::Leave);
+            assert_eq!(gate.after_task(hints, &Granted), super::Next::Leave);
         } else {
             while gate.retire(false) != Retire::Leave {
                 loom::thread::yield_now();

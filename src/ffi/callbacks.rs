@@ -48,7 +48,7 @@ pub enum antpool_log_level_t {
 }
 
 /// Called with each line of the log: `message` is one line of UTF-8 without a newline at its end,
-/// valid during the call. May be called by several threads at once, and must not submit to the pool.
+/// valid during the call. Called on workers, by several at once, and counts as inside the task.
 pub type antpool_log_fn = Option<
     unsafe extern "C-unwind" fn(
         data: *mut c_void,
@@ -58,8 +58,9 @@ pub type antpool_log_fn = Option<
 >;
 
 /// Called on a worker's own thread: on_worker_start before its first task, on_worker_stop after its
-/// last. `worker_index` is below the largest number of workers the pool has had at one time; no two
-/// workers that live have the same. A thread that a task ended (pthread_exit) is not told of a stop.
+/// last. Of two workers whose hooks are not both done, each has an index of its own; it is small, and
+/// given to another worker later, but not always below the capacity: a worker on its way out keeps
+/// its index while another has started. A thread that a task ended (pthread_exit) is not told of a stop.
 pub type antpool_worker_fn = Option<
     unsafe extern "C-unwind" fn(data: *mut c_void, pool: *mut antpool_t, worker_index: usize),
 >;

@@ -40,16 +40,12 @@ pub(super) unsafe fn read_sized<T: Copy>(
 /// The caller's size stays as it is.
 ///
 /// # Safety
-/// `into` points at a `size_t` that says how many bytes are writable there.
-pub(super) unsafe fn write_sized<T: Copy>(
-    into: *mut MaybeUninit<u8>,
-    record: &T,
-    field_ends: &[usize],
-) -> Result<(), Error> {
+/// `into` points at a `size_t` that says how many bytes are writable there, and that
+/// [`check_size`] has found right.
+pub(super) unsafe fn write_sized<T: Copy>(into: *mut MaybeUninit<u8>, record: &T) {
     // SAFETY: the caller's promise.
     let size = unsafe { into.cast::<usize>().read_unaligned() };
     let known = size.min(size_of::<T>());
-    check_size(size, size_of::<T>(), field_ends)?;
     // SAFETY: the caller's promise: `size` writable bytes.
     let into = unsafe { std::slice::from_raw_parts_mut(into, size) };
     let record = std::slice::from_ref(record);
@@ -58,10 +54,11 @@ pub(super) unsafe fn write_sized<T: Copy>(
     let own_size = size_of::<usize>();
     into[own_size..known].copy_from_slice(&from[own_size..known]);
     into[known..].fill(MaybeUninit::new(0));
-    Ok(())
 }
 
-fn check_size(size: usize, own: usize, field_ends: &[usize]) -> Result<(), Error> {
+/// Whether a caller's record of `size` bytes is one that this version, with its `own` size, or an older
+/// one or a later one can have.
+pub(super) fn check_size(size: usize, own: usize, field_ends: &[usize]) -> Result<(), Error> {
     // A later version of a record is at most a page; more is garbage in the field.
     const PAGE: usize = 4096;
     if size >= own && size <= PAGE || field_ends.contains(&size) {

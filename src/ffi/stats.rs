@@ -3,7 +3,7 @@
 use std::mem::{offset_of, size_of};
 
 use super::handle::{Handle, antpool_t};
-use super::records::write_sized;
+use super::records::{check_size, write_sized};
 use super::status::antpool_status_t;
 use crate::error::Error;
 use crate::stats::Stats;
@@ -132,11 +132,17 @@ pub unsafe extern "C" fn antpool_get_stats(
         return Error::InvalidArgument.into();
     }
     // SAFETY: the caller's promise.
+    let size = unsafe { out_stats.cast::<usize>().read_unaligned() };
+    if let Err(error) = check_size(size, size_of::<antpool_stats_t>(), &FIELD_ENDS) {
+        return error.into();
+    }
+    // SAFETY: the caller's promise.
     let pool = match unsafe { Handle::enter(pool) } {
         Ok(pool) => pool,
         Err(error) => return error.into(),
     };
     let stats = antpool_stats_t::from(pool.stats());
-    // SAFETY: the caller's promise.
-    unsafe { write_sized(out_stats.cast(), &stats, &FIELD_ENDS) }.into()
+    // SAFETY: the caller's promise, and the size is right.
+    unsafe { write_sized(out_stats.cast(), &stats) };
+    antpool_status_t::ANTPOOL_OK
 }

@@ -44,7 +44,8 @@ SPEC(a_queued_copy_is_as_good)
     count_t read = COUNT_INIT;
     letter_t letter = {&gate, 0, &read};
     for (letter.number = 1; letter.number <= 8; letter.number++)
-        CHECK_STATUS(antpool_try_submit_copy(pool, read_letter, &letter, sizeof letter), ANTPOOL_OK);
+        CHECK_STATUS(antpool_try_submit_copy(pool, read_letter, &letter, sizeof letter),
+                     ANTPOOL_OK);
     CHECK_STATUS(antpool_try_submit_copy(pool, read_letter, &letter, sizeof letter),
                  ANTPOOL_ERR_OVERLOAD);
     gate_open(&gate);

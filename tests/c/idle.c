@@ -142,6 +142,28 @@ SPEC(min_workers_are_started_again_by_reboot)
     spec_destroy(pool);
 }
 
+static void stop_slowly(void *stops, antpool_t *pool, size_t index)
+{
+    (void)pool;
+    spec_sleep_ms(5 + 10 * (long)index);
+    count_task(stops);
+}
+
+SPEC(release_timeout_returns_after_the_last_worker_has_stopped)
+{
+    antpool_options_t options = spec_options();
+    count_t stops = COUNT_INIT;
+    gate_t gate = GATE_INIT;
+    options.on_worker_stop = stop_slowly;
+    options.worker_data = &stops;
+    antpool_t *pool = spec_pool(4, &options);
+    spec_hold(pool, &gate, 4);
+    gate_open(&gate);
+    CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    CHECK_EQ(count_get(&stops), 4);
+    spec_destroy(pool);
+}
+
 /* ---- What idleness costs --------------------------------------------------------------------- */
 
 enum { MOST_THREADS = 64 };

@@ -167,13 +167,15 @@ static void handler_exits_thread(void *handled, const antpool_panic_info_t *info
 
 SPEC(a_handler_that_ends_its_thread_is_the_end_of_its_task_all_the_same)
 {
+    failures_t failures = FAILURES_INIT;
     count_t handled = COUNT_INIT, done = COUNT_INIT;
-    antpool_options_t options = spec_options();
+    antpool_options_t options = failures_logged(&failures);
     options.panic_handler = handler_exits_thread;
     options.panic_data = &handled;
     antpool_t *pool = spec_pool(1, &options);
     run_task(pool, exit_thread, NULL);
     CHECK_EQ(count_get(&handled), 1);
+    CHECK_EQ(count_get(&failures.logged), 1);
     run_task(pool, count_task, &done);
     CHECK_EQ(count_get(&done), 1);
     antpool_stats_t stats = stats_of(pool);

@@ -16,6 +16,9 @@
  * A program runs all its sentences, or those it is given as arguments; an argument that is a number
  * is spec_argument() to them, and gives them 50 microseconds more for each unit.
  *
+ * A sentence that cannot be looked at where it runs leaves itself out by spec_skip_if(), which is
+ * counted in the last line.
+ *
  * tools.h, which this file includes, has what sentences are made of: counts, gates, pools, callers.
  */
 #ifndef ANTPOOL_SPEC_H

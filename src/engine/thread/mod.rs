@@ -49,10 +49,14 @@ impl ThreadEngine {
         } else {
             0
         };
-        let mut slots = Vec::new();
-        slots
-            .try_reserve_exact(in_advance)
+        // What follows aborts where memory is short; so ask for as much first.
+        let mut probe: Vec<Slot> = Vec::new();
+        let with_the_rest = in_advance.saturating_add(in_advance / 4);
+        probe
+            .try_reserve_exact(with_the_rest)
             .map_err(|_| Error::NoMemory)?;
+        drop(probe);
+        let mut slots = Vec::with_capacity(in_advance);
         slots.extend((0..in_advance).map(|index| Arc::new(Slot::new(index))));
         let traits = os::Traits::new(config)?;
         Ok(Arc::new_cyclic(|this| Self {

@@ -149,11 +149,12 @@ impl Worker {
     fn finish(&self) -> bool {
         self.slot.counts.completed.add(1);
         let gate = self.pool.gate();
+        let hints = gate.hints();
         // [W4] In a closed pool one task fewer may be what lets a sleeper go.
         if gate.finish() && self.engine.idle.has_sleepers() && !mutant("W4") {
             self.engine.idle.wake_all();
         }
-        gate.after_task(&Ordinary(self)) == Next::Stay
+        gate.after_task(hints, &Ordinary(self)) == Next::Stay
     }
 
     /// The next task; `None` if the worker does not count any more.
