@@ -151,7 +151,8 @@ impl Pool {
     #[cold]
     fn accept(&self, patience: Patience) -> Result<(), Error> {
         let _stay = self.stay();
-        if matches!(patience, Patience::Until(_)) && self.may_spin && self.accept_after_a_while() {
+        let waits = matches!(patience, Patience::Until(deadline) if !deadline.has_passed());
+        if waits && self.may_spin && self.accept_after_a_while() {
             return Ok(());
         }
         let caller = if Current::counts_in(self.address()) {
