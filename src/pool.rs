@@ -23,11 +23,6 @@ use crate::task::Task;
 /// Of so many tasks that a thread submits, one is timed.
 const SAMPLE: u32 = 64;
 
-/// How often a caller that looks for room gives its CPU away while it counts as awake for the tasks
-/// it has pushed, and how often after that.
-const YIELDS_ON_WATCH: u32 = 4;
-const YIELDS: u32 = 16;
-
 /// A pool of workers.
 pub(crate) struct Pool {
     gate: Gate,
@@ -172,10 +167,9 @@ impl Pool {
     /// Looks for room for about as long as it would take to fall asleep and be woken.
     fn accept_after_a_while(&self) -> bool {
         let mut accepted = false;
-        self.engine.watch(self, &mut || {
-            accepted = self.gate.accept_after_a_while(YIELDS_ON_WATCH)
-        });
-        accepted || self.gate.accept_after_a_while(YIELDS)
+        self.engine
+            .watch(self, &mut || accepted = self.gate.accept_after_a_while());
+        accepted
     }
 
     #[inline]

@@ -19,7 +19,7 @@ use crossbeam_utils::CachePadded;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, look_until};
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Lookout, Mutex, MutexGuard, Ordering};
 
 use control::Control;
 pub(crate) use control::Counts;
@@ -66,6 +66,10 @@ pub(crate) enum Next {
     Leave,
 }
 
+/// Rounds of looking for room before a caller stands in line. It counts as awake for the tasks it has
+/// pushed meanwhile, which must not be for long.
+const ROUNDS: u32 = 6;
+
 /// More workers live than the capacity allows.
 const SURPLUS: u32 = 1;
 /// The system refused a worker that an accepted task could use.
@@ -89,6 +93,7 @@ pub(crate) struct Gate {
     live: AtomicUsize,
     capacity: AtomicUsize,
     waiting: AtomicUsize,
+    lookout: Lookout,
     /// What never changes.
     limits: Limits,
     control: CachePadded<Mutex<Control>>,
@@ -114,6 +119,7 @@ impl Gate {
             live: AtomicUsize::new(0),
             capacity: AtomicUsize::new(control.capacity),
             waiting: AtomicUsize::new(0),
+            lookout: Lookout::default(),
             limits: Limits {
                 unlimited: config.capacity.is_none(),
                 tunable: config.capacity.is_some() && !config.pre_alloc,
@@ -149,16 +155,16 @@ impl Gate {
         }
     }
 
-    /// Looks for room before the caller stands in line, giving its CPU away so often, and accepts one task if some
+    /// Looks for room for a while before the caller stands in line, and accepts one task if some
     /// shows. False at once where a worker could be started instead, and when room shows that others
     /// stand in line for: whether it may be taken is decided there.
     #[cold]
-    pub(crate) fn accept_after_a_while(&self, yields: u32) -> bool {
+    pub(crate) fn accept_after_a_while(&self) -> bool {
         // ORDERING: Relaxed; hints.
         if self.live.load(Ordering::Relaxed) < self.capacity.load(Ordering::Relaxed) {
             return false;
         }
-        let came = look_until(yields, || {
+        let came = self.lookout.look(ROUNDS, || {
             let word = self.look();
             (word.has(CLOSED) || word.room() > 0).then(|| self.accept_on_sight(1) == 1)
         });

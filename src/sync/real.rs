@@ -20,26 +20,43 @@ pub(crate) fn spin_loop() {
     std::hint::spin_loop();
 }
 
-/// Looks of [`look_until`] before it gives the CPU away.
-const LOOKS: u32 = 32;
-
-/// Looks for `found`, and gives the CPU away so often in between: whoever is to bring what it looks
-/// for may be waiting for just that CPU. Twenty times is about what it costs to fall asleep and be
-/// woken: a few tens of microseconds.
-pub(crate) fn look_until<T>(yields: u32, mut found: impl FnMut() -> Option<T>) -> Option<T> {
-    for _ in 0..yields {
-        for _ in 0..LOOKS {
-            if let Some(found) = found() {
-                return Some(found);
-            }
-            std::hint::spin_loop();
-        }
-        std::thread::yield_now();
-    }
-    None
+/// Looking repeatedly for what another thread is about to bring, before sleeping until it does.
+#[derive(Debug, Default)]
+pub(crate) struct Lookout {
+    /// How often a look has taken longer than the first round.
+    long: AtomicU32,
 }
 
-/// How often to look where less than [`look_until`] is worth it.
+impl Lookout {
+    /// Looks in one round.
+    const LOOKS: u32 = 32;
+    /// One in so many long looks is given up at once. Two threads that take turns on one CPU would do
+    /// so for ever although another is free: neither ever sleeps, so neither is ever woken on the
+    /// other CPU.
+    const GIVES_UP: u32 = 32;
+
+    /// Looks for `found` for as many rounds, and gives the CPU away after each: whoever is to bring
+    /// what it looks for may be waiting for just that CPU. Twenty rounds are about what it costs to
+    /// fall asleep and be woken: a few tens of microseconds.
+    pub(crate) fn look<T>(&self, rounds: u32, mut found: impl FnMut() -> Option<T>) -> Option<T> {
+        for round in 0..rounds {
+            for _ in 0..Self::LOOKS {
+                if let Some(found) = found() {
+                    return Some(found);
+                }
+                std::hint::spin_loop();
+            }
+            // ORDERING: Relaxed; a rough count.
+            if round == 0 && self.long.fetch_add(1, Ordering::Relaxed) % Self::GIVES_UP == 0 {
+                return None;
+            }
+            std::thread::yield_now();
+        }
+        None
+    }
+}
+
+/// How often to look where less than a [`Lookout`] is worth it.
 pub(crate) const fn looks(count: u32) -> u32 {
     count
 }

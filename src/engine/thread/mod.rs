@@ -18,7 +18,7 @@ use crate::pool::Pool;
 use crate::stats::Stats;
 #[cfg(loom)]
 use crate::sync::os;
-use crate::sync::{Mutex, looks, spin_loop};
+use crate::sync::{Lookout, Mutex, looks, spin_loop};
 
 use idle::Idle;
 use slot::Slot;
@@ -32,6 +32,7 @@ const PATIENCE: u32 = 20;
 pub(crate) struct ThreadEngine {
     idle: Idle,
     slots: Mutex<Vec<Arc<Slot>>>,
+    lookout: Lookout,
     traits: os::Traits,
     /// Itself, for its workers.
     this: Weak<ThreadEngine>,
@@ -62,6 +63,7 @@ impl ThreadEngine {
         Ok(Arc::new_cyclic(|this| Self {
             idle: Idle::with(in_advance),
             slots: Mutex::new(slots),
+            lookout: Lookout::default(),
             traits,
             this: Weak::clone(this),
             ended: Mutex::new(None),

@@ -12,11 +12,11 @@ use crate::clock::{self, Deadline};
 use crate::current::Current;
 use crate::observer::Failure;
 use crate::pool::Pool;
-use crate::sync::{look_until, mutant};
+use crate::sync::mutant;
 use crate::task::{Task, TaskFn};
 
-/// How often a worker without a task gives its CPU away before it lies down.
-const YIELDS: u32 = 20;
+/// Rounds of looking for a task before a worker lies down.
+const ROUNDS: u32 = 20;
 
 /// What a lost worker leaves to the one that takes its place.
 #[derive(Clone, Debug, Default)]
@@ -234,7 +234,9 @@ impl Worker {
             }
             self.searching.set(true);
         }
-        look_until(YIELDS, || if queue.is_empty() { None } else { queue.pop() })
+        self.engine
+            .lookout
+            .look(ROUNDS, || if queue.is_empty() { None } else { queue.pop() })
     }
 
     fn report(&self, function: TaskFn, arg: *mut c_void, message: &str) {
