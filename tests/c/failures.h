@@ -54,11 +54,6 @@ static inline void fail_with(void *message)
     antpool_task_fail((const char *)message);
 }
 
-static inline void nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* Options by which failures go to the handler above. */
 static inline antpool_options_t failures_handled(failures_t *failures)
 {

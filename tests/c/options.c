@@ -5,11 +5,6 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
 /* Makes a pool and ends it. On an error the out-parameter has to be as it was. */
 static antpool_status_t try_new(int64_t capacity, const antpool_options_t *options)
 {

@@ -70,9 +70,4 @@ static inline void row_check(const char *file, const row_t *row, int situation,
                   situation_name, answer, row->answers[situation]);
 }
 
-static inline void nothing(void *arg)
-{
-    (void)arg;
-}
-
 #endif

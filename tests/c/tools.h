@@ -50,6 +50,12 @@ static inline void count_task(void *count)
     count_add((count_t *)count, 1);
 }
 
+/* A task that does nothing. */
+static inline void nothing(void *arg)
+{
+    (void)arg;
+}
+
 /* What holds tasks back: each takes one ticket to pass, and waits until there is one. */
 typedef struct gate_t {
     count_t arrived;
