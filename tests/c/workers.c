@@ -274,4 +274,35 @@ SPEC(each_worker_is_announced_before_its_first_task_and_after_its_last)
     spec_destroy(pool);
 }
 
+/* Lets the first worker start, and holds the second in its hook. */
+static void hook_hold_second(void *gate, antpool_t *pool, size_t index)
+{
+    (void)pool;
+    if (index == 1)
+        gate_task(gate);
+}
+
+SPEC(a_start_hook_that_stays_delays_only_its_own_worker)
+{
+    gate_t hook = GATE_INIT, first = GATE_INIT;
+    count_t done = COUNT_INIT;
+    antpool_options_t options = spec_options();
+    options.on_worker_start = hook_hold_second;
+    options.worker_data = &hook;
+    antpool_t *pool = spec_pool(2, &options);
+    spec_hold(pool, &first, 1);
+    CHECK_STATUS(antpool_submit(pool, count_task, &done), ANTPOOL_OK); /* Starts the second. */
+    count_wait(&hook.arrived, 1);
+    gate_open(&first);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK); /* The first has run both. */
+    CHECK_EQ(count_get(&done), 1);
+
+    antpool_sleep_ms(20); /* It falls asleep; if it has not, this shows less. */
+    CHECK_STATUS(antpool_submit(pool, count_task, &done), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(count_get(&done), 2);
+    gate_open(&hook);
+    spec_destroy(pool);
+}
+
 SPEC_MAIN()

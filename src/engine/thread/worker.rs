@@ -84,6 +84,8 @@ impl Worker {
     pub(super) fn live(self, legacy: Legacy) {
         let current = Current::new(self.pool.address(), self.pool.observer().owner());
         current.enter(|| {
+            // Whatever the host's code does now takes its time, and others must not rely on this one.
+            self.stop_searching();
             self.call_back("a start hook", false, || {
                 self.pool.observer().worker_started(self.slot.index);
             });
