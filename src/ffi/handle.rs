@@ -2,6 +2,7 @@
 //!
 //! Every raw handle is dereferenced here. A handle is only ever borrowed shared.
 
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -57,6 +58,30 @@ impl Handle {
         }
     }
 
+    /// The handle of the process-wide pool, made at first use.
+    pub(super) fn of_process() -> *mut antpool_t {
+        static DEFAULT: AtomicPtr<antpool_t> = AtomicPtr::new(ptr::null_mut());
+        // ORDERING: Acquire pairs with the Release below: who sees the handle sees it whole. A
+        // compare-and-swap, not a Once: a Once that is under way at a fork() never ends in the child.
+        let made = DEFAULT.load(Ordering::Acquire);
+        if !made.is_null() {
+            return made;
+        }
+        let handle = Self::make(Config::default_pool(), Callbacks::default(), None, true)
+            .expect("the options of the default pool are valid");
+        let handle = Box::into_raw(handle);
+        // ORDERING: as above.
+        match DEFAULT.compare_exchange(ptr::null_mut(), handle, Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => handle,
+            Err(first) => {
+                // SAFETY: nobody else has seen this one.
+                unsafe { Self::free(handle) };
+                first
+            }
+        }
+    }
+
     /// Borrows the pool behind a handle, wherever the process is in its life.
     ///
     /// # Safety
@@ -92,11 +117,6 @@ impl Handle {
         self.func
     }
 
-    /// Whether this is the process-wide pool.
-    pub(super) fn is_default(&self) -> bool {
-        self.is_default
-    }
-
     /// In a forked child: puts an empty pool in the place of the parent's, which is given up as it
     /// is, since locks in it may be held by threads that do not exist here.
     pub(super) fn renew(&self, parents: &Pool) -> Result<(), Error> {
@@ -115,6 +135,28 @@ impl Handle {
             return Ok(());
         }
         pool.start_min_workers()
+    }
+
+    /// Ends the pool behind a handle and frees both, where that can be done.
+    ///
+    /// # Safety
+    /// `handle` is live, and unless this fails it is its last use.
+    pub(super) unsafe fn destroy(handle: *mut antpool_t) -> Result<(), Error> {
+        // SAFETY: the caller's promise.
+        let (this, pool) = unsafe { Self::borrow(handle) }?;
+        if this.is_default {
+            return Err(Error::InvalidArgument);
+        }
+        if pool.is_foreign() {
+            return Ok(()); // The memory is given up: see `renew`.
+        }
+        if pool.is_current() {
+            return Err(Error::Deadlock);
+        }
+        pool.shut_down();
+        // SAFETY: the caller's promise.
+        unsafe { Self::free(handle) };
+        Ok(())
     }
 
     /// Takes a handle back from its caller and frees it.

@@ -1,15 +1,12 @@
 //! Making pools, looking at them, changing their size, ending them.
 
-use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
-
 use super::callbacks::antpool_task_fn;
 use super::handle::{Handle, antpool_t};
 use super::observer::Callbacks;
 use super::options::{RawOptions, antpool_options_t};
 use super::status::antpool_status_t;
 use crate::clock::Deadline;
-use crate::config::{CAPACITY_MAX, Config};
+use crate::config::CAPACITY_MAX;
 use crate::error::Error;
 
 /// ANTPOOL_UNLIMITED.
@@ -110,25 +107,7 @@ unsafe fn make(
 // SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_default() -> *mut antpool_t {
-    static DEFAULT: AtomicPtr<antpool_t> = AtomicPtr::new(ptr::null_mut());
-    // ORDERING: Acquire pairs with the Release below: who sees the handle sees it whole. A
-    // compare-and-swap, not a Once: a Once that is under way at a fork() never ends in the child.
-    let made = DEFAULT.load(Ordering::Acquire);
-    if !made.is_null() {
-        return made;
-    }
-    let handle = Handle::make(Config::default_pool(), Callbacks::default(), None, true)
-        .expect("the options of the default pool are valid");
-    let handle = Box::into_raw(handle);
-    // ORDERING: as above.
-    match DEFAULT.compare_exchange(ptr::null_mut(), handle, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => handle,
-        Err(first) => {
-            // SAFETY: nobody else has seen this one.
-            unsafe { Handle::free(handle) };
-            first
-        }
-    }
+    Handle::of_process()
 }
 
 /// How many workers the pool may have; ANTPOOL_UNLIMITED (-1) if there is no limit. 0 for NULL.
@@ -339,22 +318,9 @@ pub unsafe extern "C" fn antpool_reboot(pool: *mut antpool_t) -> antpool_status_
 // SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn antpool_destroy(pool: *mut antpool_t) -> antpool_status_t {
-    // SAFETY: the caller's promise.
-    let (handle, core) = match unsafe { Handle::borrow(pool) } {
-        Ok(found) => found,
-        Err(_) => return antpool_status_t::ANTPOOL_OK,
-    };
-    if handle.is_default() {
-        return Error::InvalidArgument.into();
-    }
-    if core.is_foreign() {
+    if pool.is_null() {
         return antpool_status_t::ANTPOOL_OK;
     }
-    if core.is_current() {
-        return Error::Deadlock.into();
-    }
-    core.shut_down();
-    // SAFETY: made by Handle::make; the caller gives it up.
-    unsafe { Handle::free(pool) };
-    antpool_status_t::ANTPOOL_OK
+    // SAFETY: the caller's promise.
+    unsafe { Handle::destroy(pool) }.into()
 }

@@ -133,16 +133,12 @@ pub unsafe extern "C" fn antpool_get_stats(
     }
     // SAFETY: the caller's promise.
     let size = unsafe { out_stats.cast::<usize>().read_unaligned() };
-    if let Err(error) = check_size(size, size_of::<antpool_stats_t>(), &FIELD_ENDS) {
-        return error.into();
-    }
+    let size = check_size(size, size_of::<antpool_stats_t>(), &FIELD_ENDS);
     // SAFETY: the caller's promise.
-    let pool = match unsafe { Handle::enter(pool) } {
-        Ok(pool) => pool,
+    match size.and_then(|()| unsafe { Handle::enter(pool) }) {
+        // SAFETY: the caller's promise, and the size is right.
+        Ok(pool) => unsafe { write_sized(out_stats.cast(), &antpool_stats_t::from(pool.stats())) },
         Err(error) => return error.into(),
-    };
-    let stats = antpool_stats_t::from(pool.stats());
-    // SAFETY: the caller's promise, and the size is right.
-    unsafe { write_sized(out_stats.cast(), &stats) };
+    }
     antpool_status_t::ANTPOOL_OK
 }
