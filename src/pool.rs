@@ -102,8 +102,17 @@ impl Pool {
     #[inline]
     pub(crate) fn submit(&self, task: Task, patience: Patience) -> Result<(), Error> {
         if self.gate.accept_on_sight(1) == 0 {
-            self.accept(patience)?;
+            return self.submit_when_there_is_room(task, patience);
         }
+        self.push(task);
+        self.engine.task_pushed(self);
+        Ok(())
+    }
+
+    #[cold]
+    fn submit_when_there_is_room(&self, task: Task, patience: Patience) -> Result<(), Error> {
+        let _stay = self.stay();
+        self.accept(patience)?;
         self.push(task);
         self.engine.task_pushed(self);
         Ok(())
@@ -116,6 +125,7 @@ impl Pool {
         patience: Patience,
         mut task: impl FnMut(usize) -> Task,
     ) -> (usize, Result<(), Error>) {
+        let _stay = self.stay();
         let mut done = 0;
         if count == 0 && self.is_closed() {
             return (0, Err(Error::Closed));
@@ -145,7 +155,6 @@ impl Pool {
 
     #[cold]
     fn accept(&self, patience: Patience) -> Result<(), Error> {
-        let _stay = self.stay();
         let waits = matches!(patience, Patience::Until(deadline) if !deadline.has_passed());
         if waits && self.may_spin && self.accept_after_a_while() {
             return Ok(());
@@ -223,8 +232,9 @@ impl Pool {
     /// One consistent look.
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = Stats::default();
-        // Completed first: a task that ends between here and the snapshot is in neither figure, so
-        // their sum is never more than was submitted.
+        // Counters first: a task that is settled between here and the snapshot is in neither figure,
+        // and one that is completed but not settled only in the snapshot's. So the sum below is never
+        // more than was submitted.
         self.engine.add_counts(&mut stats);
         let snapshot = self.gate.snapshot();
         let accepted = snapshot.accepted;
@@ -239,7 +249,7 @@ impl Pool {
             peak_waiting: snapshot.counts.peak_waiting,
             submitted: self
                 .submitted
-                .raise_shared(stats.completed + accepted as u64),
+                .raise_shared(stats.completed.max(stats.settled + accepted as u64)),
             rejected: self.rejected.get(),
             timed_out: self.timed_out.get(),
             spawned: snapshot.counts.spawned,
@@ -252,6 +262,7 @@ impl Pool {
 
     /// Changes the capacity.
     pub(crate) fn tune(&self, capacity: usize) -> Result<(), Error> {
+        let _stay = self.stay();
         self.gate.tune(capacity, &Starter(self))?;
         if self.gate.has_surplus() {
             self.engine.look_again();
@@ -270,7 +281,9 @@ impl Pool {
 
     /// Closes it.
     pub(crate) fn release(&self) {
-        if self.gate.close() {
+        let _stay = self.stay();
+        // [W4] Who sleeps has to learn of it.
+        if self.gate.close() && !crate::sync::mutant("W4") {
             self.engine.look_again();
         }
     }
@@ -289,6 +302,7 @@ impl Pool {
 
     /// Opens it again.
     pub(crate) fn reboot(&self) -> Result<(), Error> {
+        let _stay = self.stay();
         let result = self.gate.reopen(&Starter(self));
         if result.is_err() {
             // Those of min_workers that were granted are not needed.
@@ -299,9 +313,14 @@ impl Pool {
 
     /// Closes it and waits until every worker has exited and no call is blocked on it.
     pub(crate) fn shut_down(&self) {
-        self.release();
-        // Closed is as good: somebody else has been told.
-        let _ = self.gate.wait_until_drained(Deadline::NEVER);
+        loop {
+            self.release();
+            // Closed is as good as done: somebody else has been told. A reboot that is under way is
+            // undone.
+            if self.gate.wait_until_drained(Deadline::NEVER) != Err(Error::Canceled) {
+                break;
+            }
+        }
         self.gate.wait_until_left();
         self.engine.reap();
     }

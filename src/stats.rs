@@ -19,6 +19,8 @@ pub(crate) struct Stats {
     pub(crate) peak_waiting: usize,
     pub(crate) submitted: u64,
     pub(crate) completed: u64,
+    /// Completed, and their places given back.
+    pub(crate) settled: u64,
     pub(crate) panicked: u64,
     pub(crate) rejected: u64,
     pub(crate) timed_out: u64,
@@ -69,6 +71,8 @@ impl Counter {
 #[derive(Debug, Default)]
 pub(crate) struct WorkerCounts {
     pub(crate) completed: Counter,
+    /// Raised after the gate has been told: never ahead of it.
+    pub(crate) settled: Counter,
     pub(crate) panicked: Counter,
     queue_time_total_ns: Counter,
     queue_time_max_ns: Counter,
@@ -87,6 +91,7 @@ impl WorkerCounts {
     /// Adds what was counted here to `stats`.
     pub(crate) fn add_to(&self, stats: &mut Stats) {
         stats.completed += self.completed.get();
+        stats.settled += self.settled.get();
         stats.panicked += self.panicked.get();
         stats.queue_time_total_ns += self.queue_time_total_ns.get();
         stats.queue_time_max_ns = stats.queue_time_max_ns.max(self.queue_time_max_ns.get());

@@ -163,7 +163,8 @@ impl Gate {
         } else {
             0
         };
-        let short = control.refused.is_some() && word.accepted() >= control.live;
+        let refused = control.refused.is_some() && word.accepted() >= control.live;
+        let short = control.live < control.capacity && (refused || word.accepted() > control.live);
         let starved = if short { STARVED } else { 0 };
         // ORDERING: Relaxed; hints and figures. A worker that reads an old hint takes one more task
         // and looks again.

@@ -94,7 +94,7 @@ impl Gate {
     }
 
     /// Starts workers for accepted tasks that have none.
-    fn start_for_queued(&self, control: &mut Control, workers: &dyn Workers) {
+    pub(super) fn start_for_queued(&self, control: &mut Control, workers: &dyn Workers) {
         while control.may_start() && self.look().accepted() > control.live {
             if !self.start_one(control, workers) {
                 return;
@@ -116,6 +116,11 @@ impl Gate {
             control.indices.give_back(index);
         }
         replaced
+    }
+
+    /// A worker has lost its thread where nobody is to take its place.
+    pub(crate) fn count_lost(&self) {
+        self.lock().counts.lost += 1;
     }
 
     /// A worker's thread is about to end; `index` is free again.
@@ -148,6 +153,10 @@ impl Gate {
             return Err(Error::Unsupported);
         }
         let mut control = self.lock();
+        if capacity > control.capacity {
+            // More workers are wanted: the system is asked at once.
+            control.refused = None;
+        }
         control.capacity = capacity;
         control.tunes = (control.tunes + 1) % (u32::MAX / TUNED);
         // [A2] The room that the old capacity left is gone before this returns.
@@ -155,6 +164,10 @@ impl Gate {
             self.rebase(&mut control, 0);
         }
         self.start_for_queued(&mut control, workers);
+        if control.live < control.capacity {
+            // If the system refuses workers, who is first in line has to keep asking it.
+            control.line.nudge_first();
+        }
         self.settle_line(control);
         Ok(())
     }

@@ -113,6 +113,8 @@ impl Gate {
         if control.may_start() && self.start_one(control, workers) {
             // [A1] The worker and the task it is there for are counted in one step.
             self.rebase(control, 1);
+            // The system grants again: those that were queued while it did not get theirs now.
+            self.start_for_queued(control, workers);
             return Attempt::Accepted;
         }
         if control.live == 0 && !mutant("A3") {

@@ -121,8 +121,12 @@ impl Handle {
     /// is, since locks in it may be held by threads that do not exist here.
     pub(super) fn renew(&self, parents: &Pool) -> Result<(), Error> {
         let pool = parents.renewed()?;
+        if let Err(error) = pool.start_min_workers() {
+            pool.shut_down();
+            return Err(error);
+        }
         let fresh = Arc::into_raw(Arc::clone(&pool)).cast_mut();
-        let old = std::ptr::from_ref(parents).cast_mut();
+        let old = ptr::from_ref(parents).cast_mut();
         // ORDERING: Release pairs with the Acquire of `borrow`: who sees the pool sees it whole.
         if self
             .pool
@@ -130,11 +134,11 @@ impl Handle {
             .is_err()
         {
             // Another thread of the child was first, and its pool serves this call as well.
+            pool.shut_down();
             // SAFETY: `fresh` was counted above and nobody else has seen it.
             drop(unsafe { Arc::from_raw(fresh) });
-            return Ok(());
         }
-        pool.start_min_workers()
+        Ok(())
     }
 
     /// Ends the pool behind a handle and frees both, where that can be done.

@@ -30,10 +30,6 @@ fn each_invariant_has_a_mistake_that_its_models_find() {
         };
         let mut models = Command::new(&tests);
         models.arg(&model).env("ANTPOOL_MUTANT", &name);
-        if name == "W4" {
-            // This mistake takes two preemptions to show, and without it the model would be too long.
-            models.env("LOOM_MAX_PREEMPTIONS", "2");
-        }
         let output = models.output().expect("the models can be run");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(

@@ -121,7 +121,7 @@ fn w2_a_searcher_that_finds_a_task_wakes_the_next() {
 /// [W4] A close, a task and two workers: whoever sleeps learns that it is not needed any more.
 #[test]
 fn w4_a_closed_pool_loses_every_worker() {
-    // The mistake of this name takes two preemptions to show, which is more than a check has time for.
+    // With two preemptions (LOOM_MAX_PREEMPTIONS=2) it also notices a finish that wakes nobody.
     explore(1, || {
         let (pool, shared) = (pool(2, 2, None), Shared::new());
         let closer = {

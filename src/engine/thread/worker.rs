@@ -68,6 +68,8 @@ pub(super) struct Worker {
     engine: Arc<ThreadEngine>,
     slot: Arc<Slot>,
     searching: Cell<bool>,
+    /// It does not count any more.
+    retired: Cell<bool>,
 }
 
 impl Worker {
@@ -77,6 +79,7 @@ impl Worker {
             engine,
             slot,
             searching: Cell::new(true),
+            retired: Cell::new(false),
         }
     }
 
@@ -86,17 +89,41 @@ impl Worker {
         current.enter(|| {
             // Whatever the host's code does now takes its time, and others must not rely on this one.
             self.stop_searching();
-            self.call_back("a start hook", false, || {
-                self.pool.observer().worker_started(self.slot.index);
-            });
+            self.start_hook(&legacy);
             self.serve(&current, legacy);
             current.retire();
+            self.retired.set(true);
             self.call_back("a stop hook", false, || {
                 self.pool.observer().worker_stopped(self.slot.index);
             });
         });
         self.engine.end_thread();
         self.pool.gate().thread_ends(self.slot.index);
+    }
+
+    /// Calls the start hook. If that ends the thread no other is started, whose hook would do the same:
+    /// this one goes on serving from inside.
+    fn start_hook(&self, legacy: &Legacy) {
+        let lost = || {
+            self.pool.gate().count_lost();
+            let log = Some("a start hook ended its thread".to_owned());
+            let current = Current::new(self.pool.address(), self.pool.observer().owner());
+            current.enter(|| {
+                self.serve(
+                    &current,
+                    Legacy {
+                        log,
+                        ..legacy.clone()
+                    },
+                )
+            });
+            self.pool.gate().thread_ends(self.slot.index);
+            self.engine.traits.abandon_this_thread();
+        };
+        let hook = || self.pool.observer().worker_started(self.slot.index);
+        if let Err(message) = capture::callback(hook, &lost) {
+            self.log(false, &format!("a start hook failed: {message}"));
+        }
     }
 
     /// Runs tasks until the gate lets the worker go.
@@ -153,7 +180,9 @@ impl Worker {
         let gate = self.pool.gate();
         let hints = gate.hints();
         // [W4] In a closed pool one task fewer may be what lets a sleeper go.
-        if gate.finish() && self.engine.idle.has_sleepers() && !mutant("W4") {
+        let closed = gate.finish();
+        self.slot.counts.settled.add(1);
+        if closed && self.engine.idle.has_sleepers() && !mutant("W4") {
             self.engine.idle.wake_all();
         }
         gate.after_task(hints, &Ordinary(self)) == Next::Stay
@@ -307,7 +336,14 @@ impl Worker {
     /// that calls this. Its duties go to another worker, or, if the system refuses one, are carried
     /// out from here until the gate lets the worker go.
     fn lose_thread(&self, current: &Current, legacy: Legacy) {
-        if self
+        if self.retired.get() {
+            // Nobody has to take its place.
+            self.pool.gate().count_lost();
+            if let Some(line) = &legacy.log {
+                crate::stderr::write_line(&format!("antpool: {line}"));
+            }
+            self.pool.gate().thread_ends(self.slot.index);
+        } else if self
             .pool
             .gate()
             .replace_lost(self.slot.index, &Heir(self, &legacy))
