@@ -85,7 +85,7 @@ impl Worker {
 
     /// The whole life of the thread.
     pub(super) fn live(self, legacy: Legacy) {
-        let current = Current::new(self.pool.address(), self.pool.observer().owner());
+        let current = self.current();
         current.enter(|| {
             // Whatever the host's code does now takes its time, and others must not rely on this one.
             self.stop_searching();
@@ -107,23 +107,29 @@ impl Worker {
         let lost = || {
             self.pool.gate().count_lost();
             let log = Some("a start hook ended its thread".to_owned());
-            let current = Current::new(self.pool.address(), self.pool.observer().owner());
-            current.enter(|| {
-                self.serve(
-                    &current,
-                    Legacy {
-                        log,
-                        ..legacy.clone()
-                    },
-                )
-            });
-            self.pool.gate().thread_ends(self.slot.index);
+            let current = self.current();
+            let legacy = Legacy {
+                log,
+                ..legacy.clone()
+            };
+            current.enter(|| self.serve_on_lost_thread(&current, legacy));
             self.engine.traits.abandon_this_thread();
         };
         let hook = || self.pool.observer().worker_started(self.slot.index);
         if let Err(message) = capture::callback(hook, &lost) {
             self.log(false, &format!("a start hook failed: {message}"));
         }
+    }
+
+    /// What the calling thread is to know about itself.
+    fn current(&self) -> Current {
+        Current::new(self.pool.address(), self.pool.observer().owner())
+    }
+
+    /// Goes on serving where nobody takes the place of a thread that is being unwound.
+    fn serve_on_lost_thread(&self, current: &Current, legacy: Legacy) {
+        self.serve(current, legacy);
+        self.pool.gate().thread_ends(self.slot.index);
     }
 
     /// Runs tasks until the gate lets the worker go.
@@ -328,7 +334,7 @@ impl Worker {
     }
 
     fn lose_thread_in_callback(&self, legacy: Legacy) {
-        let current = Current::new(self.pool.address(), self.pool.observer().owner());
+        let current = self.current();
         current.enter(|| self.lose_thread(&current, legacy));
     }
 
@@ -351,8 +357,7 @@ impl Worker {
             // Nothing of this thread's is ever dropped again.
             drop(legacy);
         } else {
-            self.serve(current, legacy);
-            self.pool.gate().thread_ends(self.slot.index);
+            self.serve_on_lost_thread(current, legacy);
         }
         self.engine.traits.abandon_this_thread();
     }
