@@ -41,6 +41,21 @@
  * and hooks that run on a worker count as inside the task. No function is async-signal-safe. No
  * function is a cancellation point.
  *
+ * Fibers. With worker_kind = ANTPOOL_WORKER_FIBER a worker is no thread but a fiber: a function call
+ * with a stack of its own, on one of a few threads, the carriers. The calls are the same. Inside a
+ * task "blocks" then means "suspends this fiber": the carrier runs other fibers meanwhile. What blocks
+ * without this library knowing (a read(), a mutex) blocks the carrier and every fiber on it: use
+ * antpool_wait_fd(), antpool_sleep_ms() and antpool_block(). A fiber stays on its carrier, so
+ * thread-locals keep their address, but other fibers of that carrier use the same ones; errno and
+ * C++ exceptions in flight are each fiber's own. Waits in the middle of unwinding from
+ * antpool_panic() block the carrier. Do not take a mutex of the C library in one place and suspend
+ * before it is released.
+ *
+ * A task that overruns its stack (64 KiB unless options.stack_size says otherwise) runs into a guard
+ * of 64 KiB: the process writes a line that names the pool and ends by SIGSEGV. Frames larger than
+ * the guard can leap over it unless compiled with -fstack-clash-protection. The handler for SIGSEGV is
+ * installed when the first fiber pool is made, and passes every other fault on to the one before.
+ *
  * Visibility. What the caller wrote before a successful submit is visible to the task. What a task
  * wrote is visible to whoever antpool_wait(), antpool_wait_timeout(), antpool_release_timeout() or
  * antpool_destroy() returns ANTPOOL_OK to.
@@ -81,7 +96,8 @@
  *   destroy                      DEADLOCK          usual             OK
  *   panic                        fails the task    -                 aborts outside a task
  *   task_fail                    fails the task    -                 nothing outside a task
- *   sleep_ms, sleep_us, yield    usual             usual             usual
+ *   sleep_ms, sleep_us, yield,   usual             usual             usual
+ *     wait_fd, block
  *   current                      the task's pool   -                 usual
  *   status_name, status_message, usual             usual             usual
  *     version, usable_cpus,
@@ -137,6 +153,12 @@
 /** How many bytes antpool_submit_copy() keeps inside a task. */
 #define ANTPOOL_COPY_MAX 32
 
+/** For antpool_wait_fd(): a read would not block. */
+#define ANTPOOL_READABLE UINT32_C(1)
+
+/** For antpool_wait_fd(): a write would not block. */
+#define ANTPOOL_WRITABLE UINT32_C(2)
+
 /** Defaults for an antpool_options_t: `antpool_options_t o = ANTPOOL_OPTIONS_INIT;` */
 #define ANTPOOL_OPTIONS_INIT \
     { sizeof(antpool_options_t), 0, false, false, false, false, 0, 0, 0, 0, 0, 0, 0, \
@@ -146,24 +168,6 @@
 #define ANTPOOL_STATS_INIT \
     { sizeof(antpool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-
-/**
- * How much a line of the log matters.
- */
-typedef enum antpool_log_level_t {
-    /**
-     * A task failed and nobody handles it, or a callback failed.
-     */
-    ANTPOOL_LOG_ERROR = 1,
-    /**
-     * Something is short: the system refused a thread.
-     */
-    ANTPOOL_LOG_WARNING = 2,
-    /**
-     * Worth knowing.
-     */
-    ANTPOOL_LOG_INFO = 3,
-} antpool_log_level_t;
 
 /**
  * What a fallible call says. ANTPOOL_OK is 0, every error is greater than 0.
@@ -246,6 +250,24 @@ typedef enum antpool_status_t {
 } antpool_status_t;
 
 /**
+ * How much a line of the log matters.
+ */
+typedef enum antpool_log_level_t {
+    /**
+     * A task failed and nobody handles it, or a callback failed.
+     */
+    ANTPOOL_LOG_ERROR = 1,
+    /**
+     * Something is not as it should be: a task held a carrier for long.
+     */
+    ANTPOOL_LOG_WARNING = 2,
+    /**
+     * Worth knowing.
+     */
+    ANTPOOL_LOG_INFO = 3,
+} antpool_log_level_t;
+
+/**
  * What a worker of a pool is.
  */
 typedef enum antpool_worker_kind_t {
@@ -254,7 +276,7 @@ typedef enum antpool_worker_kind_t {
      */
     ANTPOOL_WORKER_THREAD = 0,
     /**
-     * A fiber on one of a few carrier threads. Not in this version: ANTPOOL_ERR_UNSUPPORTED.
+     * A fiber: a stack of its own on one of a few carrier threads.
      */
     ANTPOOL_WORKER_FIBER = 1,
 } antpool_worker_kind_t;
@@ -264,11 +286,6 @@ typedef enum antpool_worker_kind_t {
  * antpool_destroy(). Any number of threads may use one at the same time.
  */
 typedef struct antpool_t antpool_t;
-
-/**
- * A caller's function. "C-unwind": a panic or an exception may leave it.
- */
-typedef void (*TaskFn)(void*);
 
 /**
  * A task: called once with the `arg` it was submitted with, on one of the pool's workers.
@@ -392,8 +409,9 @@ typedef struct antpool_options_t {
      */
     size_t max_block_threads;
     /**
-     * Bytes of stack of each worker, its guard page not counted. 0 means 8 MiB of address space
-     * (used memory is what tasks touch). Less than the system's minimum, or more than 1 TiB:
+     * Bytes of stack of each worker, its guard not counted. Used memory is what tasks touch. 0 means
+     * 8 MiB of address space for a thread, 64 KiB for a fiber (of which the library keeps up to 3 KiB
+     * for itself, and the first call of a function of another library takes 2 KiB). Less than the system's minimum (fibers: 16 KiB), or more than 1 TiB:
      * ANTPOOL_ERR_INVALID_ARGUMENT.
      */
     size_t stack_size;
@@ -419,11 +437,11 @@ typedef struct antpool_options_t {
      */
     void *logger_data;
     /**
-     * Called on each worker's thread before its first task.
+     * Called on each worker's thread before its first task; with fibers on each carrier.
      */
     antpool_worker_fn on_worker_start;
     /**
-     * Called on each worker's thread after its last task.
+     * Called on each worker's thread after its last task; with fibers on each carrier.
      */
     antpool_worker_fn on_worker_stop;
     /**
@@ -534,13 +552,6 @@ typedef struct antpool_stats_t {
 extern "C" {
 #endif // __cplusplus
 
-extern void antpool_shim_call(TaskFn function,
-                              void *arg,
-                              void (*caught)(const char*),
-                              bool (*is_panicking)(void));
-
-extern int pthread_setcancelstate(int state, int *old);
-
 /**
  * Fails the task that calls it, and does not return: it unwinds to the worker, which reports the
  * failure to the panic handler and goes on with the next task.
@@ -574,19 +585,75 @@ ANTPOOL_API void antpool_task_fail(const char *message);
 ANTPOOL_API struct antpool_t *antpool_current(void);
 
 /**
- * Sleeps for `ms` milliseconds, never less. Blocks the calling thread; signals do not end it early.
+ * Sleeps for `ms` milliseconds, never less. In a fiber it suspends the fiber; elsewhere it blocks the
+ * calling thread, and signals do not end it early.
  */
-ANTPOOL_API void antpool_sleep_ms(uint64_t ms);
+ANTPOOL_API
+void antpool_sleep_ms(uint64_t ms);
 
 /**
- * Sleeps for `us` microseconds, never less. Blocks the calling thread; signals do not end it early.
+ * Sleeps for `us` microseconds, never less. In a fiber it suspends the fiber; elsewhere it blocks the
+ * calling thread, and signals do not end it early.
  */
-ANTPOOL_API void antpool_sleep_us(uint64_t us);
+ANTPOOL_API
+void antpool_sleep_us(uint64_t us);
 
 /**
- * Lets other threads run.
+ * Lets others run: in a fiber the other fibers of its carrier that are ready, elsewhere other threads.
  */
-ANTPOOL_API void antpool_yield(void);
+ANTPOOL_API
+void antpool_yield(void);
+
+/**
+ * Waits until a read from `fd` would not block (ANTPOOL_READABLE), a write to it would not
+ * (ANTPOOL_WRITABLE), or either, for at most `timeout_ms` milliseconds. In a fiber it suspends the
+ * fiber, elsewhere it blocks the calling thread; it does not change the descriptor, which may be
+ * blocking or not.
+ *
+ * `out_events` may be NULL; else it gets those of `events` that are true now. An end of file, a peer
+ * that has gone and an error on the descriptor count as ready: the read or the write will tell. A
+ * descriptor that cannot be waited for, such as a regular file, is always ready.
+ *
+ * Any number of callers may wait for one descriptor, for the same or for different events; each is
+ * told. A descriptor should not be closed while somebody waits for it: that wait goes on to its
+ * deadline, and then says ANTPOOL_ERR_TIMED_OUT or, where the end is noticed,
+ * ANTPOOL_ERR_INVALID_ARGUMENT. If the number is given to another descriptor, that one is told apart.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` is not open, `events` is 0 or has other bits.
+ * - ANTPOOL_ERR_TIMED_OUT: not within `timeout_ms` milliseconds; 0 only looks.
+ * - ANTPOOL_ERR_NO_MEMORY: the system has no room for one more descriptor to watch.
+ *
+ * # Safety
+ * `out_events` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_wait_fd(int fd,
+                                      uint32_t events,
+                                      uint64_t timeout_ms,
+                                      uint32_t *out_events);
+
+/**
+ * Calls `f` with `arg` where blocking harms nobody, and returns when it has returned: in a fiber on
+ * one of at most `max_block_threads` threads of the pool, which expire as workers do, while the fiber
+ * is suspended; elsewhere in place.
+ *
+ * `f` counts as inside the task: antpool_current() is the task's pool, and antpool_task_fail()
+ * and antpool_panic() are the task's. A C++ exception that leaves `f` on such a thread does not go on
+ * as itself in the task: the task is left as if by antpool_panic() with its what(). What `f` has
+ * written is visible to the task. `f` itself runs on a thread: waits in it block that thread.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `f` is NULL.
+ * - ANTPOOL_ERR_SPAWN: the system refused the first of the threads, now or less than a tenth of a
+ *   second ago; `f` was not called. While there are others the call waits for one of them.
+ *
+ * # Safety
+ * `f` may be called with `arg`, on another thread.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_block(antpool_task_fn f,
+                                    void *arg);
 
 /**
  * How many CPUs this process may use: affinity and cgroup quota respected, at least 1.
@@ -625,7 +692,6 @@ ANTPOOL_API void antpool_options_init(struct antpool_options_t *options, size_t 
  *   `options->struct_size` is wrong.
  * - ANTPOOL_ERR_INVALID_EXPIRY: expiry_ms is negative and disable_purge is not set.
  * - ANTPOOL_ERR_INVALID_PREALLOC: pre_alloc with ANTPOOL_UNLIMITED or ANTPOOL_QUEUE_UNBOUNDED.
- * - ANTPOOL_ERR_UNSUPPORTED: ANTPOOL_WORKER_FIBER, which this version does not have.
  * - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the others have ended.
  * - ANTPOOL_ERR_NO_MEMORY: the system refused memory.
  *

@@ -12,6 +12,7 @@ __asm__(".weak __gxx_personality_v0");
 __asm__(".weak __cxa_begin_catch");
 __asm__(".weak __cxa_end_catch");
 __asm__(".weak __cxa_rethrow");
+__asm__(".weak __cxa_get_globals");
 __asm__(".weak _ZTISt9exception");
 __asm__(".weak _ZTIN10__cxxabiv115__forced_unwindE");
 
@@ -20,6 +21,8 @@ extern const char personality __asm__("__gxx_personality_v0") __attribute__((wea
 extern const char begin_catch __asm__("__cxa_begin_catch") __attribute__((weak));
 extern const char end_catch __asm__("__cxa_end_catch") __attribute__((weak));
 extern const char rethrow __asm__("__cxa_rethrow") __attribute__((weak));
+extern const char get_globals __asm__("__cxa_get_globals") __attribute__((weak));
+void *__cxa_get_globals() __attribute__((weak));
 extern const char exception_type __asm__("_ZTISt9exception") __attribute__((weak));
 extern const char forced_type __asm__("_ZTIN10__cxxabiv115__forced_unwindE") __attribute__((weak));
 
@@ -61,13 +64,22 @@ static void call_under_other(Function function, void *arg, Caught caught, IsPani
     }
 }
 
+// Whether there is a runtime. Set before anything of the library is called.
+extern "C" __attribute__((visibility("hidden"))) const bool antpool_shim_has_runtime =
+    &personality && &begin_catch && &end_catch && &rethrow && &exception_type;
+
+// Where the C++ runtime keeps what the calling thread's exceptions are at, or NULL. The ABI that it
+// keeps to says what is there: a list of those caught and a count of those uncaught.
+extern "C" __attribute__((visibility("hidden"))) void *antpool_shim_exceptions()
+{
+    return &get_globals ? __cxa_get_globals() : nullptr;
+}
+
 extern "C" __attribute__((visibility("hidden"))) void antpool_shim_call(Function function, void *arg,
                                                                         Caught caught,
                                                                         IsPanicking is_panicking)
 {
-    if (!&personality || !&begin_catch || !&end_catch || !&rethrow || !&exception_type) {
-        function(arg);
-    } else if (&forced_type) {
+    if (&forced_type) {
         call_under_libstdcxx(function, arg, caught, is_panicking);
     } else {
         call_under_other(function, arg, caught, is_panicking);

@@ -32,6 +32,47 @@ mod real {
         )
     }
 
+    /// The same in nanoseconds.
+    #[inline]
+    pub(crate) fn now_ns() -> u64 {
+        in_ns(now())
+    }
+
+    /// What is beyond 64 bits is never.
+    #[inline]
+    pub(crate) fn in_ns(duration: Duration) -> u64 {
+        duration
+            .as_secs()
+            .saturating_mul(1_000_000_000)
+            .saturating_add(u64::from(duration.subsec_nanos()))
+    }
+
+    /// More of [`ticks`] than anybody should hold a thread that others wait for: between half a second
+    /// and one.
+    pub(crate) const LONG_TICKS: u64 = if cfg!(target_arch = "x86_64") {
+        1 << 31
+    } else {
+        700_000_000
+    };
+
+    /// As many of them as fibers may run before their carrier looks at what else there is: some tens of
+    /// microseconds.
+    pub(crate) const SHORT_TICKS: u64 = if cfg!(target_arch = "x86_64") {
+        1 << 17
+    } else {
+        50_000
+    };
+
+    /// A count that goes on with time, read as cheaply as can be. Its unit is the processor's business.
+    #[inline]
+    pub(crate) fn ticks() -> u64 {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: every x86-64 has the instruction.
+        return unsafe { std::arch::x86_64::_rdtsc() };
+        #[cfg(not(target_arch = "x86_64"))]
+        return now_ns();
+    }
+
     /// Sleeps that long, never less, whatever signals come.
     pub(crate) fn sleep(duration: Duration) {
         let Some(end) = now().checked_add(duration) else {
@@ -89,6 +130,19 @@ mod real {
                     .checked_add(duration)
                     .filter(|end| i64::try_from(end.as_secs()).is_ok()),
             )
+        }
+
+        /// At that time of [`now_ns`].
+        pub(crate) fn at_ns(time: u64) -> Self {
+            match time {
+                u64::MAX => Self::NEVER,
+                _ => Self(Some(Duration::from_nanos(time))),
+            }
+        }
+
+        /// When it comes, as [`now_ns`] counts.
+        pub(crate) fn nanoseconds(self) -> Option<u64> {
+            self.0.map(in_ns)
         }
 
         /// Whether it never comes.

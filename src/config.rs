@@ -36,6 +36,12 @@ pub(crate) struct Config {
     pub(crate) queue_capacity: usize,
     /// Workers that are there from the start and never expire.
     pub(crate) min_workers: usize,
+    /// Whether a worker is a fiber.
+    pub(crate) fibers: bool,
+    /// Threads that run fibers.
+    pub(crate) carriers: usize,
+    /// Threads for the blocking calls of fibers.
+    pub(crate) max_block_threads: usize,
     /// Bytes of stack per worker; 0 is the default.
     pub(crate) stack_size: usize,
     /// What logs and debuggers call the pool.
@@ -56,6 +62,9 @@ impl Config {
             max_waiting: usize::MAX,
             queue_capacity: QUEUE_UNBOUNDED,
             min_workers: 0,
+            fibers: false,
+            carriers: 0,
+            max_block_threads: 0,
             stack_size: 0,
             name: c"antpool".to_owned(),
             never_destroyed: true,

@@ -18,6 +18,9 @@ pub(crate) trait Observer: Send + Sync {
     fn task_failed(&self, failure: Failure<'_>) -> bool;
     /// One line for the log: a task failed and nobody handles it, or a callback failed.
     fn log_error(&self, line: &str);
+    /// One line for the log: something is not as it should be, and harms nobody yet.
+    #[cfg_attr(loom, allow(dead_code, reason = "only fibers have such"))]
+    fn log_warning(&self, line: &str);
     /// On a worker's thread, before its first task.
     fn worker_started(&self, index: usize);
     /// On a worker's thread, after its last task.

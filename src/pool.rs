@@ -12,6 +12,8 @@ use crate::clock::{self, Deadline};
 use crate::config::Config;
 use crate::current::Current;
 use crate::engine::Engine;
+#[cfg(not(loom))]
+use crate::engine::fiber::FiberEngine;
 use crate::engine::thread::ThreadEngine;
 use crate::error::Error;
 use crate::fork;
@@ -62,7 +64,7 @@ impl Pool {
             )?,
             _ => Queue::growing(),
         };
-        let engine = ThreadEngine::new(&config)?;
+        let engine = Self::engine(&config)?;
         Ok(Arc::new_cyclic(|this| Self {
             gate: Gate::new(&config),
             queue,
@@ -76,6 +78,21 @@ impl Pool {
             timed_out: Counter::default(),
             submitted: Counter::default(),
         }))
+    }
+
+    #[cfg(not(loom))]
+    fn engine(config: &Config) -> Result<Arc<dyn Engine>, Error> {
+        Ok(if config.fibers {
+            FiberEngine::new(config)?
+        } else {
+            ThreadEngine::new(config)?
+        })
+    }
+
+    /// Models have threads only.
+    #[cfg(loom)]
+    fn engine(config: &Config) -> Result<Arc<dyn Engine>, Error> {
+        Ok(ThreadEngine::new(config)?)
     }
 
     /// A new pool like this one, with the capacity this one has now.
@@ -150,13 +167,20 @@ impl Pool {
     /// Keeps the pool's memory for a call that may be blocked on it when it is destroyed: such a call
     /// is let go first, but it still has to find its way out.
     fn stay(&self) -> Option<Arc<Self>> {
+        self.itself()
+    }
+
+    /// The pool, to be kept.
+    pub(crate) fn itself(&self) -> Option<Arc<Self>> {
         self.this.upgrade()
     }
 
     #[cold]
     fn accept(&self, patience: Patience) -> Result<(), Error> {
         let waits = matches!(patience, Patience::Until(deadline) if !deadline.has_passed());
-        if waits && self.may_spin && self.accept_after_a_while() {
+        // A fiber has better things to do than to look at the same thing again and again.
+        let looks = waits && self.may_spin && Current::suspender().is_none();
+        if looks && self.accept_after_a_while() {
             return Ok(());
         }
         let caller = if Current::counts_in(self.address()) {
@@ -265,7 +289,7 @@ impl Pool {
         let _stay = self.stay();
         self.gate.tune(capacity, &Starter(self))?;
         if self.gate.has_surplus() {
-            self.engine.look_again();
+            self.engine.look_again(self);
         }
         Ok(())
     }
@@ -284,7 +308,7 @@ impl Pool {
         let _stay = self.stay();
         // [W4] Who sleeps has to learn of it.
         if self.gate.close() && !crate::sync::mutant("W4") {
-            self.engine.look_again();
+            self.engine.look_again(self);
         }
     }
 
@@ -306,7 +330,7 @@ impl Pool {
         let result = self.gate.reopen(&Starter(self));
         if result.is_err() {
             // Those of min_workers that were granted are not needed.
-            self.engine.look_again();
+            self.engine.look_again(self);
         }
         result
     }

@@ -61,6 +61,15 @@ impl Queue {
         }
     }
 
+    /// About how many there are to take.
+    #[cfg(not(loom))]
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Growing(queue) => queue.len(),
+            Self::Fixed(queue) => queue.len(),
+        }
+    }
+
     /// Whether there is nothing to take.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {

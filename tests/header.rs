@@ -42,3 +42,15 @@ fn the_header_says_the_version_of_the_crate() {
         assert!(header.contains(&line), "missing: {line}");
     }
 }
+
+#[test]
+fn the_header_declares_only_what_the_library_offers() {
+    for line in generated().lines() {
+        let declares = line.starts_with("typedef ") || line.starts_with("extern ");
+        let is_ours = line.contains("antpool_") && !line.contains("antpool_shim");
+        assert!(
+            !declares || is_ours || line == "extern \"C\" {",
+            "not for users: {line}"
+        );
+    }
+}

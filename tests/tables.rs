@@ -48,7 +48,7 @@ fn rows(path: &str) -> Vec<(String, String)> {
 
 /// What can be wrong with these parameters, as arguments.c calls it.
 fn mistakes(parameters: &str) -> Vec<&'static str> {
-    const MISTAKES: [(&str, &[&str]); 7] = [
+    const MISTAKES: [(&str, &[&str]); 9] = [
         ("struct antpool_t *pool", &["null_handle"]),
         ("antpool_task_fn f", &["null_function"]),
         ("*out_", &["null_out"]),
@@ -56,6 +56,8 @@ fn mistakes(parameters: &str) -> Vec<&'static str> {
         ("void *const *args", &["null_data", "zero", "huge"]),
         ("uint64_t timeout_ms", &["zero", "huge"]),
         ("int64_t capacity", &["zero", "huge"]),
+        ("int fd", &["negative", "garbage"]),
+        ("uint32_t events", &["no_events", "unknown_events"]),
     ];
     let found = MISTAKES
         .iter()
@@ -68,7 +70,7 @@ fn mistakes(parameters: &str) -> Vec<&'static str> {
 #[test]
 fn the_header_is_understood() {
     let functions = functions();
-    assert!(functions.len() >= 39, "{functions:#?}");
+    assert!(functions.len() >= 41, "{functions:#?}");
     assert!(mistakes(&functions["antpool_submit"]).contains(&"null_function"));
     assert!(mistakes(&functions["antpool_tune"]).contains(&"huge"));
     assert!(functions.contains_key("antpool_panic"));

@@ -118,6 +118,14 @@ impl Gate {
         replaced
     }
 
+    /// A worker was lost, and another is in its place already.
+    #[cfg(not(loom))]
+    pub(crate) fn count_replaced(&self) {
+        let mut control = self.lock();
+        control.counts.lost += 1;
+        control.counts.spawned += 1;
+    }
+
     /// A worker has lost its thread where nobody is to take its place.
     pub(crate) fn count_lost(&self) {
         self.lock().counts.lost += 1;

@@ -173,6 +173,14 @@ impl Gate {
         }
         let word = self.look();
         self.publish(&control, word);
+        // A thread is woken when it can have the lock; a fiber while it cannot.
+        let nudge = nudge.filter(|seat| {
+            let now = seat.is_a_fibers();
+            if now {
+                seat.nudge();
+            }
+            !now
+        });
         drop(control);
         if let Some(seat) = nudge {
             seat.nudge();

@@ -4,7 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::clock::Deadline;
-use crate::sync::{AtomicU32, Ordering, Parker};
+use crate::current::Current;
+use crate::suspend::Parker;
+use crate::sync::{AtomicU32, Ordering};
 
 /// How a wait ended, or that it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub(super) enum Verdict {
 pub(super) struct Seat {
     parker: Parker,
     verdict: AtomicU32,
+    /// Whether a fiber sits here.
+    fiber: AtomicU32,
 }
 
 impl Seat {
@@ -47,6 +51,13 @@ impl Seat {
         // ORDERING: Relaxed; the gate's lock orders it.
         self.verdict.store(verdict as u32, Ordering::Relaxed);
         self.parker.unpark();
+    }
+
+    /// Whether it may be woken only under the gate's lock, without which its fiber cannot go on: it
+    /// could be gone before the one that wakes it is done.
+    pub(super) fn is_a_fibers(&self) -> bool {
+        // ORDERING: Relaxed; the gate's lock orders it.
+        self.fiber.load(Ordering::Relaxed) != 0
     }
 
     /// Wakes the caller to look for itself.
@@ -84,6 +95,8 @@ impl Seats {
         // whoever sleeps looks at the verdict again.
         seat.verdict
             .store(Verdict::Waiting as u32, Ordering::Relaxed);
+        let fiber = u32::from(Current::suspender().is_some());
+        seat.fiber.store(fiber, Ordering::Relaxed);
         seat
     }
 

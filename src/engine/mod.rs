@@ -6,9 +6,15 @@
 //!   lets it go, and calls [`Gate::finish`](crate::admission::Gate::finish) once for each;
 //! - [`Engine::task_pushed`] loses no task: after it, a worker that is awake looks at the queue
 //!   before it sleeps again;
-//! - a worker tells the gate when its thread is about to end.
+//! - the gate is told when a worker's thread is about to end, or its fiber has.
 
+mod duty;
+pub(crate) mod fiber;
+mod idle;
+#[cfg(not(loom))]
+mod os;
 pub(crate) mod thread;
+mod threads;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,7 +36,7 @@ pub(crate) trait Engine: Send + Sync + fmt::Debug {
     fn watch(&self, pool: &Pool, look: &mut dyn FnMut());
 
     /// Workers without a task look whether they are still needed.
-    fn look_again(&self);
+    fn look_again(&self, pool: &Pool);
 
     /// Waits for threads that have told the gate that they end.
     fn reap(&self);

@@ -41,7 +41,7 @@ pub type antpool_panic_fn =
 pub enum antpool_log_level_t {
     /// A task failed and nobody handles it, or a callback failed.
     ANTPOOL_LOG_ERROR = 1,
-    /// Something is short: the system refused a thread.
+    /// Something is not as it should be: a task held a carrier for long.
     ANTPOOL_LOG_WARNING = 2,
     /// Worth knowing.
     ANTPOOL_LOG_INFO = 3,

@@ -79,6 +79,18 @@ fn text(line: &str) -> CString {
     CString::new(line.replace('\0', " ")).unwrap_or_default()
 }
 
+impl ForeignObserver {
+    fn log(&self, level: antpool_log_level_t, line: &str) {
+        let Some(logger) = self.callbacks.logger else {
+            stderr::write_line(&format!("antpool: {line}"));
+            return;
+        };
+        let line = text(line);
+        // SAFETY: the caller's function, called as documented.
+        unsafe { logger(self.callbacks.logger_data, level, line.as_ptr()) };
+    }
+}
+
 impl Observer for ForeignObserver {
     fn task_failed(&self, failure: Failure<'_>) -> bool {
         let Some(handler) = self.callbacks.panic_handler else {
@@ -98,19 +110,11 @@ impl Observer for ForeignObserver {
     }
 
     fn log_error(&self, line: &str) {
-        let Some(logger) = self.callbacks.logger else {
-            stderr::write_line(&format!("antpool: {line}"));
-            return;
-        };
-        let line = text(line);
-        // SAFETY: the caller's function, called as documented.
-        unsafe {
-            logger(
-                self.callbacks.logger_data,
-                antpool_log_level_t::ANTPOOL_LOG_ERROR,
-                line.as_ptr(),
-            )
-        };
+        self.log(antpool_log_level_t::ANTPOOL_LOG_ERROR, line);
+    }
+
+    fn log_warning(&self, line: &str) {
+        self.log(antpool_log_level_t::ANTPOOL_LOG_WARNING, line);
     }
 
     fn worker_started(&self, index: usize) {

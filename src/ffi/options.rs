@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::callbacks::{antpool_log_fn, antpool_panic_fn, antpool_worker_fn};
 use super::records::read_sized;
-use crate::config::{Config, QUEUE_UNBOUNDED};
+use crate::config::{CAPACITY_MAX, Config, QUEUE_UNBOUNDED};
 use crate::error::Error;
 
 /// What a worker of a pool is.
@@ -15,7 +15,7 @@ use crate::error::Error;
 pub enum antpool_worker_kind_t {
     /// A thread of the operating system.
     ANTPOOL_WORKER_THREAD = 0,
-    /// A fiber on one of a few carrier threads. Not in this version: ANTPOOL_ERR_UNSUPPORTED.
+    /// A fiber: a stack of its own on one of a few carrier threads.
     ANTPOOL_WORKER_FIBER = 1,
 }
 
@@ -58,8 +58,9 @@ pub struct antpool_options_t {
     pub carriers: usize,
     /// Fibers only: threads that antpool_block() may use. 0 means 512.
     pub max_block_threads: usize,
-    /// Bytes of stack of each worker, its guard page not counted. 0 means 8 MiB of address space
-    /// (used memory is what tasks touch). Less than the system's minimum, or more than 1 TiB:
+    /// Bytes of stack of each worker, its guard not counted. Used memory is what tasks touch. 0 means
+    /// 8 MiB of address space for a thread, 64 KiB for a fiber (of which the library keeps up to 3 KiB
+    /// for itself, and the first call of a function of another library takes 2 KiB). Less than the system's minimum (fibers: 16 KiB), or more than 1 TiB:
     /// ANTPOOL_ERR_INVALID_ARGUMENT.
     pub stack_size: usize,
     /// Names the pool in logs and its threads in debuggers ("name-3", cut to 15 bytes). Copied.
@@ -73,9 +74,9 @@ pub struct antpool_options_t {
     pub logger: antpool_log_fn,
     /// The first argument of logger.
     pub logger_data: *mut c_void,
-    /// Called on each worker's thread before its first task.
+    /// Called on each worker's thread before its first task; with fibers on each carrier.
     pub on_worker_start: antpool_worker_fn,
-    /// Called on each worker's thread after its last task.
+    /// Called on each worker's thread after its last task; with fibers on each carrier.
     pub on_worker_stop: antpool_worker_fn,
     /// The first argument of both hooks.
     pub worker_data: *mut c_void,
@@ -216,13 +217,19 @@ impl RawOptions {
             },
             queue_capacity: self.queue_capacity,
             min_workers: self.min_workers,
+            fibers: self.worker_kind == antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32,
+            carriers: match self.carriers {
+                0 => super::inside::antpool_usable_cpus(),
+                carriers => carriers.min(CAPACITY_MAX),
+            },
+            max_block_threads: match self.max_block_threads {
+                0 => 512,
+                threads => threads.min(CAPACITY_MAX),
+            },
             stack_size: self.stack_size,
             name: name.to_owned(),
             never_destroyed: false,
         };
-        if self.worker_kind == antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32 {
-            return Err(Error::Unsupported);
-        }
         Ok(config)
     }
 }

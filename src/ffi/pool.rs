@@ -38,7 +38,6 @@ fn count(value: usize) -> i64 {
 ///   `options->struct_size` is wrong.
 /// - ANTPOOL_ERR_INVALID_EXPIRY: expiry_ms is negative and disable_purge is not set.
 /// - ANTPOOL_ERR_INVALID_PREALLOC: pre_alloc with ANTPOOL_UNLIMITED or ANTPOOL_QUEUE_UNBOUNDED.
-/// - ANTPOOL_ERR_UNSUPPORTED: ANTPOOL_WORKER_FIBER, which this version does not have.
 /// - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the others have ended.
 /// - ANTPOOL_ERR_NO_MEMORY: the system refused memory.
 ///

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as Plain};
 use std::time::Duration;
 
-pub(crate) use loom::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{
+    AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 pub(crate) use loom::thread_local;
 
 /// Nothing: a model needs no pauses.
@@ -50,8 +52,14 @@ impl<T> Mutex<T> {
 /// What sleeps in a parker.
 #[derive(Debug)]
 struct Bed {
-    notified: loom::sync::Mutex<bool>,
+    state: loom::sync::Mutex<Bedding>,
     changed: loom::sync::Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Bedding {
+    notified: bool,
+    aside: bool,
 }
 
 /// Where one thread sleeps until another wakes it.
@@ -60,9 +68,8 @@ pub(crate) struct Parker(Arc<Bed>);
 
 impl Default for Parker {
     fn default() -> Self {
-        let notified = loom::sync::Mutex::new(false);
         Self(Arc::new(Bed {
-            notified,
+            state: loom::sync::Mutex::new(Bedding::default()),
             changed: loom::sync::Condvar::new(),
         }))
     }
@@ -77,16 +84,41 @@ impl Parker {
                 .expect("see above")
                 .push(Arc::clone(&self.0));
         }
-        let mut notified = self.0.notified.lock().expect("see above");
-        while !*notified && !deadline.has_passed() {
-            notified = self.0.changed.wait(notified).expect("see above");
+        let mut bed = self.0.state.lock().expect("see above");
+        while !bed.notified && !deadline.has_passed() {
+            bed = self.0.changed.wait(bed).expect("see above");
         }
-        std::mem::take(&mut *notified)
+        std::mem::take(&mut bed.notified)
     }
 
-    pub(crate) fn unpark(&self) {
-        *self.0.notified.lock().expect("see above") = true;
+    pub(crate) fn put_aside(&self) -> bool {
+        let mut bed = self.0.state.lock().expect("see above");
+        bed.aside = !bed.notified;
+        bed.notified = false;
+        bed.aside
+    }
+
+    pub(crate) fn take_wake(&self) -> bool {
+        let mut bed = self.0.state.lock().expect("see above");
+        bed.aside &= !bed.notified;
+        std::mem::take(&mut bed.notified)
+    }
+
+    pub(crate) fn withdraw(&self) -> bool {
+        let mut bed = self.0.state.lock().expect("see above");
+        bed.aside = false;
+        std::mem::take(&mut bed.notified)
+    }
+
+    #[must_use]
+    pub(crate) fn unpark(&self) -> bool {
+        let aside = {
+            let mut bed = self.0.state.lock().expect("see above");
+            bed.notified = true;
+            std::mem::take(&mut bed.aside)
+        };
         self.0.changed.notify_one();
+        aside
     }
 }
 
@@ -115,7 +147,7 @@ pub(crate) fn advance() {
     CLOCK.time.fetch_add(1, Ordering::SeqCst);
     for bed in CLOCK.beds.lock().expect("see above").drain(..) {
         // With the bed's lock: who looked at the time before it is asleep, who looks after it sees it.
-        drop(bed.notified.lock().expect("see above"));
+        drop(bed.state.lock().expect("see above"));
         bed.changed.notify_all();
     }
 }
@@ -162,7 +194,7 @@ impl Deadline {
     }
 }
 
-/// Threads, as [`crate::engine::thread`] asks for them.
+/// Threads, as [`crate::engine`] asks for them.
 pub(crate) mod os {
     use super::{Arc, AtomicBool, Plain};
     use crate::admission::Refused;
@@ -184,7 +216,7 @@ pub(crate) mod os {
     }
 
     impl Traits {
-        pub(crate) fn new(_: &Config) -> Result<Self, Error> {
+        pub(crate) fn new(_: &Config, _: usize) -> Result<Self, Error> {
             Ok(Self {
                 refuses: Arc::default(),
             })

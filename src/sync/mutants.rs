@@ -1,19 +1,23 @@
-//! The models can fail: each invariant of the two READMEs has a deliberate mistake of its name, and
+//! The models can fail: each invariant of the READMEs has a deliberate mistake of its name, and
 //! with it switched on the models of that name do fail.
 
 use std::process::Command;
 
 const ADMISSION: &str = include_str!("../admission/README.md");
 const THREADS: &str = include_str!("../engine/thread/README.md");
+const FIBERS: &str = include_str!("../engine/fiber/README.md");
 
 /// The names of the invariants, from the paragraphs that state them.
 fn invariants() -> Vec<String> {
-    let lines = ADMISSION.lines().chain(THREADS.lines());
+    let lines = ADMISSION
+        .lines()
+        .chain(THREADS.lines())
+        .chain(FIBERS.lines());
     let names = lines
         .filter_map(|line| line.strip_prefix("**"))
         .filter_map(|line| line.split(' ').next());
     names
-        .filter(|name| matches!(name.as_bytes(), [b'A' | b'W', number @ ..] if number.iter().all(u8::is_ascii_digit)))
+        .filter(|name| matches!(name.as_bytes(), [b'A' | b'F' | b'W', number @ ..] if number.iter().all(u8::is_ascii_digit)))
         .map(str::to_owned)
         .collect()
 }
@@ -21,7 +25,7 @@ fn invariants() -> Vec<String> {
 #[test]
 fn each_invariant_has_a_mistake_that_its_models_find() {
     let names = invariants();
-    assert_eq!(names.len(), 12, "{names:?}");
+    assert_eq!(names.len(), 17, "{names:?}");
     let tests = std::env::current_exe().expect("this program has a name");
     for name in names {
         let model = match name.as_str() {

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU32 as Word;
 
 use parking_lot::lock_api;
 
-pub(crate) use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::thread_local;
 
 use super::futex;
@@ -133,47 +133,81 @@ unsafe impl lock_api::RawMutex for RawMutex {
 const EMPTY: u32 = 0;
 const PARKED: u32 = 1;
 const NOTIFIED: u32 = 2;
+/// Somebody waits here by other means than sleeping on the word.
+const ASIDE: u32 = 3;
 
 /// Where one thread sleeps until another wakes it. A wake that comes first is kept: the next park
 /// returns at once.
+///
+/// Who can be woken by other means (a fiber, or a thread that sleeps in another system call) puts
+/// itself aside instead of parking; then [`Parker::unpark`] tells its caller to use those.
 #[derive(Debug, Default)]
 pub(crate) struct Parker(Word);
 
 impl Parker {
     /// Sleeps until a wake or the deadline; true if it was a wake. Only one thread may be in here.
     pub(crate) fn park_until(&self, deadline: Deadline) -> bool {
-        // ORDERING: Acquire, here and below, pairs with the Release of `unpark`: what was written
-        // before the wake is seen after it.
-        if self
-            .0
-            .compare_exchange(EMPTY, PARKED, Ordering::Acquire, Ordering::Acquire)
-            .is_err()
-        {
-            self.0.swap(EMPTY, Ordering::Acquire);
+        if !self.begin(PARKED) {
             return true;
         }
         loop {
             futex::wait(&self.0, PARKED, deadline.monotonic());
-            // ORDERING: as above.
-            if self
-                .0
-                .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
-                .is_ok()
-            {
+            if self.take_wake() {
                 return true;
             }
             if deadline.has_passed() {
-                // ORDERING: as above. A wake that comes together with the deadline is a wake.
-                return self.0.swap(EMPTY, Ordering::Acquire) == NOTIFIED;
+                // A wake that comes together with the deadline is a wake.
+                return self.withdraw();
             }
         }
     }
 
-    /// Wakes the thread that sleeps here, or lets its next park return at once.
-    pub(crate) fn unpark(&self) {
-        // ORDERING: Release pairs with the Acquire of `park_until`.
-        if self.0.swap(NOTIFIED, Ordering::Release) == PARKED {
-            futex::wake_one(&self.0);
+    /// Announces that the caller will sleep by other means. False if a wake was there already, which
+    /// is taken.
+    pub(crate) fn put_aside(&self) -> bool {
+        self.begin(ASIDE)
+    }
+
+    /// Takes a wake if one has come; else the caller stays announced.
+    pub(crate) fn take_wake(&self) -> bool {
+        // ORDERING: Acquire, here and below, pairs with the Release of `unpark`: what was written
+        // before the wake is seen after it.
+        self.0
+            .compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed)
+            .is_ok()
+    }
+
+    /// The caller does not sleep any more. True if a wake has come.
+    pub(crate) fn withdraw(&self) -> bool {
+        // ORDERING: as above.
+        self.0.swap(EMPTY, Ordering::Acquire) == NOTIFIED
+    }
+
+    fn begin(&self, how: u32) -> bool {
+        // ORDERING: Acquire as above. Release pairs with the Acquire of `unpark`: who is told to wake by
+        // other means sees what was written about them.
+        if self
+            .0
+            .compare_exchange(EMPTY, how, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+        {
+            return true;
+        }
+        self.withdraw();
+        false
+    }
+
+    /// Wakes the thread that sleeps here, or lets its next park return at once. True if the caller has
+    /// to wake by other means who has put itself aside.
+    #[must_use]
+    pub(crate) fn unpark(&self) -> bool {
+        // ORDERING: Release pairs with the Acquire of `take_wake`, Acquire with the Release of `begin`.
+        match self.0.swap(NOTIFIED, Ordering::AcqRel) {
+            PARKED => {
+                futex::wake_one(&self.0);
+                false
+            }
+            before => before == ASIDE,
         }
     }
 }

@@ -6,12 +6,15 @@
 
 #include "child.h"
 
+#include <limits.h>
+
 enum { OPEN_POOL, CLOSED_POOL, FORKED_POOL };
 
 static antpool_stats_t stats;
 static antpool_options_t options;
 static antpool_t *made;
 static size_t accepted;
+static uint32_t events;
 static void *argument;
 static void **const arguments = &argument;
 static char bytes[ANTPOOL_COPY_MAX + 1];
@@ -146,6 +149,15 @@ ROW(antpool_task_fail, null_data, ALWAYS(0), (NULL), 0)
 ROW(antpool_sleep_ms, zero, ALWAYS(0), (0), 0)
 ROW(antpool_sleep_us, zero, ALWAYS(0), (0), 0)
 ROW(antpool_yield, no_argument, ALWAYS(0), (), 0)
+ROW(antpool_wait_fd, negative, ALWAYS(INVALID), (-1, ANTPOOL_READABLE, 0, &events))
+ROW(antpool_wait_fd, garbage, ALWAYS(INVALID), (INT_MAX, ANTPOOL_READABLE, 0, &events))
+ROW(antpool_wait_fd, no_events, ALWAYS(INVALID), (pipe_end(true), 0, 0, &events))
+ROW(antpool_wait_fd, unknown_events, ALWAYS(INVALID), (pipe_end(true), UINT32_MAX, 0, &events))
+ROW(antpool_wait_fd, null_out, ALWAYS(OK), (pipe_end(true), ANTPOOL_WRITABLE, 0, NULL))
+ROW(antpool_wait_fd, zero, ALWAYS(TIMED_OUT), (pipe_end(false), ANTPOOL_READABLE, 0, &events))
+ROW(antpool_wait_fd, huge, ALWAYS(OK), (pipe_end(true), ANTPOOL_WRITABLE, UINT64_MAX - 1, NULL))
+ROW(antpool_block, null_function, ALWAYS(INVALID), (NULL, NULL))
+ROW(antpool_block, null_data, ALWAYS(OK), (nothing, NULL))
 ROW(antpool_current, no_argument, ALWAYS(1), () == NULL)
 ROW(antpool_usable_cpus, no_argument, ALWAYS(1), () >= 1)
 ROW(antpool_version, no_argument, ALWAYS(1), () != NULL)
@@ -166,12 +178,14 @@ static void make_call(void *arg)
     const antpool_options_t no_options = ANTPOOL_OPTIONS_INIT;
     made = (antpool_t *)(void *)&made;
     accepted = 77;
+    events = 77;
     options = no_options;
     memset(&stats, 0x55, sizeof stats);
 
     row_check(__FILE__, place->row, place->situation, names[place->situation],
               place->row->call(place->pool));
     CHECK(made == untouched);
+    CHECK_EQ(events, 77);
     CHECK_EQ(stats.capacity, INT64_C(0x5555555555555555));
     CHECK(options.struct_size == sizeof options);
     bool counts = strstr(place->row->function, "_batch") != NULL;

@@ -39,7 +39,7 @@ static void submit_one_when_all_are_inside(void *unused)
 static void check_exactly_one_is_told(int64_t capacity, size_t rounds)
 {
     antpool_t *pool = spec_pool(capacity, NULL);
-    meeting_init(&inner.all_inside, (unsigned)capacity);
+    meeting_init(&inner.all_inside, capacity);
     for (size_t round = 0; round < rounds; round++) {
         const long told = count_get(&inner.told), ran = count_get(&inner.ran);
         for (int64_t i = 0; i < capacity; i++)
@@ -50,7 +50,6 @@ static void check_exactly_one_is_told(int64_t capacity, size_t rounds)
         CHECK_EQ(count_get(&inner.accepted), count_get(&inner.ran));
     }
     spec_destroy(pool);
-    meeting_end(&inner.all_inside);
 }
 
 SPEC(the_only_task_of_a_full_pool_is_told)

@@ -2,6 +2,7 @@
 #include "child.h"
 
 #include "failures.h"
+#include "refusal.h"
 
 /* A new pool of one's own, or a rebooted one, does what pools do. */
 static void check_usable(antpool_t *pool)
@@ -166,6 +167,38 @@ static void fork_again(void *arg)
 SPEC(a_child_of_a_child_knows_the_pools_of_both)
 {
     run_child_of_busy_pool(fork_again);
+}
+
+static void reboot_with_one_grant(void *arg)
+{
+    antpool_t *pool = (antpool_t *)arg;
+    count_t done = COUNT_INIT;
+    grant(1);
+    CHECK_STATUS(antpool_reboot(pool), ANTPOOL_ERR_SPAWN);
+    CHECK_STATUS(antpool_submit(pool, nothing, NULL), ANTPOOL_ERR_FORKED);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_ERR_FORKED);
+    CHECK_EQ(antpool_capacity(pool), 3);
+    CHECK_EQ(antpool_running(pool), 0);
+    CHECK(!antpool_is_closed(pool));
+    grant(NO_LIMIT);
+    CHECK_STATUS(antpool_reboot(pool), ANTPOOL_OK);
+    CHECK_EQ(antpool_running(pool), 2);
+    run_task(pool, count_task, &done);
+    CHECK_EQ(count_get(&done), 1);
+    spec_destroy(pool);
+}
+
+SPEC(a_reboot_in_a_child_that_is_refused_its_min_workers_changes_nothing)
+{
+    gate_t gate = GATE_INIT;
+    antpool_options_t options = refusal_options();
+    options.min_workers = 2;
+    antpool_t *pool = spec_pool(3, &options);
+    spec_hold(pool, &gate, 1);
+    CHECK_EXIT(child_wait(child_start(reboot_with_one_grant, pool)), 0);
+    CHECK_EQ(antpool_busy(pool), 1);
+    gate_open(&gate);
+    spec_destroy(pool);
 }
 
 /* ---- Forks while everything moves ----------------------------------------------------------- */

@@ -32,6 +32,7 @@ SPEC(idle_workers_leave_when_they_have_expired_and_none_earlier)
     antpool_options_t options = spec_options();
     options.expiry_ms = EXPIRY;
     options.stack_size = 256 * 1024;
+    options.carriers = 2;
     options.on_worker_stop = check_stop_is_not_early;
     antpool_t *pool = spec_pool(tasks, &options);
     gate_t gate = GATE_INIT;
@@ -39,8 +40,11 @@ SPEC(idle_workers_leave_when_they_have_expired_and_none_earlier)
         CHECK_STATUS(antpool_submit(pool, pass_and_note_the_time, &gate), ANTPOOL_OK);
     count_wait(&gate.arrived, tasks);
     CHECK_EQ(antpool_running(pool), tasks);
+    const uint64_t opened = spec_now();
     gate_open(&gate);
-    count_wait(&stopped, tasks);
+    EVENTUALLY(antpool_running(pool) < tasks);
+    CHECK_GE(spec_now() - opened, EXPIRY * MS);
+    count_wait(&stopped, spec_threads_for(tasks, &options));
     EVENTUALLY(antpool_running(pool) == 0);
     spec_destroy(pool);
 }
@@ -113,13 +117,14 @@ SPEC(min_workers_are_started_by_new_and_stay)
 {
     antpool_options_t options = spec_options();
     options.min_workers = 3;
+    options.carriers = 2;
     options.expiry_ms = 20;
     spec_start_first_thread();
     const long threads = spec_threads();
     antpool_t *pool = spec_pool(8, &options);
     CHECK_EQ(antpool_running(pool), 3);
     CHECK_EQ(antpool_busy(pool), 0);
-    CHECK_EQ(spec_threads(), threads + 3);
+    CHECK_EQ(spec_threads(), threads + spec_threads_for(3, &options));
     gate_t gate = GATE_INIT;
     spec_hold(pool, &gate, 8);
     CHECK_EQ(antpool_running(pool), 8);
@@ -156,11 +161,12 @@ SPEC(release_timeout_returns_after_the_last_worker_has_stopped)
     gate_t gate = GATE_INIT;
     options.on_worker_stop = stop_slowly;
     options.worker_data = &stops;
+    options.carriers = 2;
     antpool_t *pool = spec_pool(4, &options);
     spec_hold(pool, &gate, 4);
     gate_open(&gate);
     CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
-    CHECK_EQ(count_get(&stops), 4);
+    CHECK_EQ(count_get(&stops), spec_threads_for(4, &options));
     spec_destroy(pool);
 }
 
@@ -274,7 +280,9 @@ SPEC(workers_that_stay_never_wake)
     antpool_options_t minimum = spec_options(), for_ever = spec_options();
     minimum.expiry_ms = 20;
     minimum.min_workers = 2;
+    minimum.carriers = 2;
     for_ever.disable_purge = true;
+    for_ever.carriers = 2;
     antpool_t *pools[2] = {spec_pool(4, &minimum), spec_pool(3, &for_ever)};
     gate_t gate = GATE_INIT;
     spec_hold(pools[0], &gate, 4);
@@ -282,7 +290,7 @@ SPEC(workers_that_stay_never_wake)
     gate_open(&gate);
     CHECK_STATUS(antpool_wait(pools[1]), ANTPOOL_OK);
     EVENTUALLY(antpool_running(pools[0]) == 2);
-    check_nothing_runs(&before, 2 + 3);
+    check_nothing_runs(&before, 2 + (size_t)spec_threads_for(3, &for_ever));
     spec_destroy(pools[0]);
     spec_destroy(pools[1]);
 }

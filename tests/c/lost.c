@@ -1,4 +1,7 @@
-/* Tasks that end their thread, by pthread_exit() or a cancellation: the pool goes on without it. */
+/*
+ * Tasks and hooks that end their thread, by pthread_exit() or a cancellation: the pool goes on
+ * without it. On a fiber such a task ends its fiber, and the carrier goes on.
+ */
 #include "spec.h"
 
 #include "failures.h"
@@ -63,6 +66,7 @@ static void cancel_in_vain(void *done)
 
 SPEC(workers_cannot_be_cancelled)
 {
+    spec_needs_true_fibers();
     failures_t failures = FAILURES_INIT;
     count_t done = COUNT_INIT;
     antpool_options_t options = failures_handled(&failures);
@@ -183,6 +187,80 @@ SPEC(a_handler_that_ends_its_thread_is_the_end_of_its_task_all_the_same)
     CHECK_EQ(stats.panicked, 1);
     CHECK_EQ(stats.completed, 2);
     spec_destroy(pool);
+}
+
+/* ---- Hooks that end their thread ------------------------------------------------------------- */
+
+/* Which call of a hook ends its thread, and how often it has been called. */
+typedef struct deadly_t {
+    long call;
+    count_t calls;
+} deadly_t;
+
+static void exit_in_hook(void *data, antpool_t *pool, size_t index)
+{
+    (void)pool;
+    (void)index;
+    deadly_t *deadly = (deadly_t *)data;
+    if (count_add(&deadly->calls, 1) == deadly->call)
+        pthread_exit(NULL);
+}
+
+/* The pool serves, and ends. */
+static void check_serves(antpool_t *pool)
+{
+    count_t done = COUNT_INIT;
+    for (int i = 1; i <= 3; i++) {
+        run_task(pool, count_task, &done);
+        CHECK_EQ(count_get(&done), i);
+    }
+    CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    CHECK_EQ(antpool_running(pool), 0);
+    spec_destroy(pool);
+}
+
+SPEC(a_start_hook_that_ends_its_thread_leaves_the_pool_serving)
+{
+    failures_t failures = FAILURES_INIT;
+    deadly_t deadly = {1, COUNT_INIT};
+    antpool_options_t options = failures_logged(&failures);
+    options.disable_purge = true;
+    options.on_worker_start = exit_in_hook;
+    options.worker_data = &deadly;
+    antpool_t *pool = spec_pool(1, &options);
+    run_task(pool, nothing, NULL);
+    CHECK_EQ(count_get(&deadly.calls), 1);
+    CHECK_EQ(stats_of(pool).lost, 1);
+    CHECK_EQ(stats_of(pool).panicked, 0);
+    CHECK_EQ(count_get(&failures.logged), 1);
+    check_serves(pool);
+}
+
+SPEC(a_start_hook_may_end_also_the_thread_that_takes_the_place_of_a_lost_one)
+{
+    failures_t failures = FAILURES_INIT;
+    deadly_t deadly = {2, COUNT_INIT};
+    antpool_options_t options = failures_logged(&failures);
+    options.disable_purge = true;
+    options.on_worker_start = exit_in_hook;
+    options.worker_data = &deadly;
+    antpool_t *pool = spec_pool(1, &options);
+    run_task(pool, exit_thread, NULL);
+    run_task(pool, nothing, NULL);
+    CHECK_EQ(count_get(&deadly.calls), spec_on_fibers() ? 1 : 2);
+    CHECK_EQ(stats_of(pool).lost, spec_on_fibers() ? 1 : 2);
+    check_serves(pool);
+}
+
+SPEC(a_stop_hook_that_ends_its_thread_holds_up_no_release)
+{
+    failures_t failures = FAILURES_INIT;
+    deadly_t deadly = {1, COUNT_INIT};
+    antpool_options_t options = failures_logged(&failures);
+    options.on_worker_stop = exit_in_hook;
+    options.worker_data = &deadly;
+    check_serves(spec_pool(1, &options));
+    CHECK_EQ(count_get(&deadly.calls), 1);
 }
 
 SPEC_MAIN()

@@ -26,6 +26,9 @@ static antpool_status_t try_new(int64_t capacity, const antpool_options_t *optio
         CHECK_STATUS(try_new((capacity), &o), (status));  \
     } while (0)
 
+/* What fibers and, at least, threads can be given. */
+enum { SMALLEST_STACK = 16 << 10 };
+
 /* ---- Values --------------------------------------------------------------------------------- */
 
 SPEC(each_option_is_checked)
@@ -53,6 +56,10 @@ SPEC(each_option_is_checked)
     CHECK_NEW(4, o.stack_size = 1 << 20, ANTPOOL_OK);
     CHECK_NEW(4, o.stack_size = (1 << 20) + 1, ANTPOOL_OK);
     CHECK_NEW(4, (o.carriers = SIZE_MAX, o.max_block_threads = SIZE_MAX), ANTPOOL_OK);
+    CHECK_NEW(4, o.stack_size = SMALLEST_STACK - 1, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, o.stack_size = (size_t)1 << 40, ANTPOOL_OK);
+    CHECK_NEW(4, o.stack_size = ((size_t)1 << 40) + 1, ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_NEW(4, (o.carriers = 1, o.max_block_threads = 1), ANTPOOL_OK);
     CHECK_NEW(4, o.name = "", ANTPOOL_OK);
 }
 
@@ -68,10 +75,10 @@ SPEC(capacities_are_checked)
     CHECK_STATUS(try_new(INT64_MAX, NULL), ANTPOOL_ERR_INVALID_ARGUMENT);
 }
 
-SPEC(fibers_are_not_supported_and_other_kinds_do_not_exist)
+SPEC(there_are_two_kinds_of_workers)
 {
     CHECK_NEW(4, o.worker_kind = ANTPOOL_WORKER_THREAD, ANTPOOL_OK);
-    CHECK_NEW(4, o.worker_kind = ANTPOOL_WORKER_FIBER, ANTPOOL_ERR_UNSUPPORTED);
+    CHECK_NEW(4, o.worker_kind = ANTPOOL_WORKER_FIBER, ANTPOOL_OK);
     CHECK_NEW(4, o.worker_kind = 2, ANTPOOL_ERR_INVALID_ARGUMENT);
     CHECK_NEW(4, o.worker_kind = UINT32_MAX, ANTPOOL_ERR_INVALID_ARGUMENT);
 }
@@ -104,6 +111,39 @@ SPEC(of_several_mistakes_function_expiry_and_pre_alloc_are_told_first)
     CHECK_NEW(0, (o.pre_alloc = true, o.queue_capacity = ANTPOOL_QUEUE_UNBOUNDED),
               ANTPOOL_ERR_INVALID_PREALLOC);
     CHECK_NEW(0, o.worker_kind = ANTPOOL_WORKER_FIBER, ANTPOOL_ERR_INVALID_ARGUMENT);
+}
+
+SPEC_FIBERS(the_smallest_stack_of_a_fiber_has_16_kib)
+{
+    CHECK_NEW(4, o.stack_size = SMALLEST_STACK, ANTPOOL_OK);
+}
+
+/* Makes a pool with the options, and runs more tasks at a time than one carrier is needed for. */
+static long threads_of_pool(const antpool_options_t *options)
+{
+    enum { TASKS = 8 };
+    const long before = spec_threads();
+    gate_t gate = GATE_INIT;
+    antpool_t *pool = spec_pool(TASKS, options);
+    spec_hold(pool, &gate, TASKS);
+    const long threads = spec_threads() - before;
+    gate_open(&gate);
+    spec_destroy(pool);
+    EVENTUALLY(spec_threads() == before);
+    return threads;
+}
+
+SPEC(fibers_have_as_many_carriers_as_they_are_given_and_threads_have_none)
+{
+    spec_needs_true_fibers();
+    spec_start_first_thread();
+    antpool_options_t options = spec_options();
+    for (options.carriers = 1; options.carriers <= 5; options.carriers++)
+        CHECK_EQ(threads_of_pool(&options), spec_threads_for(8, &options));
+    options.carriers = 0;
+    const long by_default = threads_of_pool(&options);
+    options.carriers = antpool_usable_cpus();
+    CHECK_EQ(by_default, spec_threads_for(8, &options));
 }
 
 SPEC(pools_with_extreme_options_work)

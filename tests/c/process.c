@@ -40,6 +40,7 @@ static void make_busy_pool(void)
     antpool_options_t options = spec_options();
     options.disable_purge = true;
     options.min_workers = 4;
+    options.carriers = 3; /* One of which never comes back. */
     busy_pool = spec_pool(4, &options);
     CHECK_STATUS(antpool_submit(busy_pool, allocate_for_ever, NULL), ANTPOOL_OK);
     spec_hold(busy_pool, &gate, 1);

@@ -1,4 +1,4 @@
-/* What callers are told while the system refuses threads, and how they get in all the same. */
+/* What callers are told while the system refuses workers, and how they get in all the same. */
 #include "spec.h"
 
 #include "failures.h"
@@ -9,7 +9,7 @@
 SPEC(without_any_worker_each_kind_of_submit_says_spawn)
 {
     antpool_t *pool = NULL;
-    antpool_options_t options = spec_options();
+    antpool_options_t options = refusal_options();
     options.queue_capacity = 10;
     void *arg = NULL;
     size_t accepted = 77;
@@ -41,7 +41,8 @@ SPEC(without_any_worker_each_kind_of_submit_says_spawn)
 SPEC(a_pool_that_was_refused_works_when_the_system_grants_again)
 {
     count_t done = COUNT_INIT;
-    antpool_t *pool = spec_pool(2, NULL);
+    const antpool_options_t options = refusal_options();
+    antpool_t *pool = spec_pool(2, &options);
     grant(0);
     CHECK_STATUS(antpool_submit(pool, count_task, &done), ANTPOOL_ERR_SPAWN);
     grant(NO_LIMIT);
@@ -56,7 +57,8 @@ SPEC(a_pool_that_was_refused_works_when_the_system_grants_again)
 /* A pool of 3 with a single worker, which is held at the gate, and no more grants. */
 static antpool_t *pool_with_one_worker(gate_t *gate, const antpool_options_t *options)
 {
-    antpool_t *pool = spec_pool(3, options);
+    const antpool_options_t defaults = refusal_options();
+    antpool_t *pool = spec_pool(3, options ? options : &defaults);
     grant(1);
     spec_hold(pool, gate, 1);
     CHECK_EQ(antpool_running(pool), 1);
@@ -67,7 +69,7 @@ SPEC(room_in_the_queue_is_used_while_a_worker_lives)
 {
     gate_t gate = GATE_INIT;
     count_t done = COUNT_INIT;
-    antpool_options_t options = spec_options();
+    antpool_options_t options = refusal_options();
     options.queue_capacity = 4;
     antpool_t *pool = pool_with_one_worker(&gate, &options);
     for (int i = 0; i < 4; i++)
@@ -99,7 +101,7 @@ SPEC(without_a_queue_what_may_not_wait_is_turned_away)
 SPEC(a_refused_nonblocking_pool_says_overload)
 {
     gate_t gate = GATE_INIT;
-    antpool_options_t options = spec_options();
+    antpool_options_t options = refusal_options();
     options.nonblocking = true;
     antpool_t *pool = pool_with_one_worker(&gate, &options);
     CHECK_STATUS(antpool_submit(pool, nothing, NULL), ANTPOOL_ERR_OVERLOAD);
@@ -183,6 +185,42 @@ SPEC(a_pool_can_be_tuned_while_the_system_refuses)
     CHECK_STATUS(caller_join(&caller), ANTPOOL_OK);
     gate_open(&gate);
     CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
+SPEC(a_late_grant_gives_each_task_up_to_the_capacity_a_worker)
+{
+    gate_t gate = GATE_INIT;
+    antpool_options_t options = refusal_options();
+    options.queue_capacity = 10;
+    antpool_t *pool = pool_with_one_worker(&gate, &options);
+    CHECK_STATUS(antpool_submit(pool, gate_task, &gate), ANTPOOL_OK); /* It is queued. */
+    CHECK_EQ(antpool_running(pool), 1);
+    grant(NO_LIMIT);
+    spec_sleep_ms(300); /* Longer than the pause before the system is asked again. */
+    CHECK_STATUS(antpool_submit(pool, gate_task, &gate), ANTPOOL_OK);
+    count_wait(&gate.arrived, 3);
+    CHECK_EQ(antpool_running(pool), 3);
+    gate_open(&gate);
+    spec_destroy(pool);
+    CHECK_EQ(count_get(&gate.passed), 3);
+}
+
+SPEC(growing_within_the_pause_after_a_refusal_wakes_the_caller_that_waits)
+{
+    gate_t gate = GATE_INIT;
+    caller_t caller;
+    antpool_t *pool = pool_with_one_worker(&gate, NULL);
+    for (int i = 0; i < 4; i++) { /* Each refusal makes the pause longer, up to a limit. */
+        spec_sleep_ms(i == 0 ? 0 : 130);
+        CHECK_STATUS(antpool_try_submit(pool, nothing, NULL), ANTPOOL_ERR_OVERLOAD);
+    }
+    CHECK_STATUS(antpool_tune(pool, 1), ANTPOOL_OK);
+    caller_wait_in(&caller, pool, nothing, NULL);
+    grant(NO_LIMIT);
+    CHECK_STATUS(antpool_tune(pool, 3), ANTPOOL_OK);
+    CHECK_STATUS(caller_join(&caller), ANTPOOL_OK);
+    gate_open(&gate);
     spec_destroy(pool);
 }
 

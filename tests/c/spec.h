@@ -10,8 +10,9 @@
  *     }
  *     SPEC_MAIN()
  *
- * A sentence registers itself and runs in a process of its own, once for each kind of worker. A
- * check that fails, on whichever thread, ends that process; so does the watchdog, after 60 seconds
+ * A sentence registers itself and runs in a process of its own, once for each kind of worker; one
+ * that promises something of one kind only says so by SPEC_THREADS or SPEC_FIBERS. A check that
+ * fails, on whichever thread, ends that process; so does the watchdog, after 60 seconds
  * times ANTPOOL_TEST_TIMEOUT_SCALE, with the stacks of all threads where gdb is installed.
  * A program runs all its sentences, or those it is given as arguments; an argument that is a number
  * is spec_argument() to them, and gives them 50 microseconds more for each unit.
@@ -19,7 +20,8 @@
  * A sentence that cannot be looked at where it runs leaves itself out by spec_skip_if(), which is
  * counted in the last line.
  *
- * tools.h, which this file includes, has what sentences are made of: counts, gates, pools, callers.
+ * tools.h, which this file includes, has what sentences are made of: counts, gates, pools, callers;
+ * threads.h a look at the threads of the process, and calls that block.
  */
 #ifndef ANTPOOL_SPEC_H
 #define ANTPOOL_SPEC_H
@@ -45,9 +47,12 @@
 
 /* ---- Sentences ------------------------------------------------------------------------------ */
 
+enum { ANY_KIND = -1 };
+
 typedef struct spec_sentence {
     const char *name;
     void (*run)(void);
+    long only; /* the kind of worker that it is about, or ANY_KIND */
     struct spec_sentence *next;
 } spec_sentence;
 
@@ -57,18 +62,22 @@ typedef struct spec_kind {
 } spec_kind;
 
 /* The kinds of workers that every sentence has to be true for. */
-static const spec_kind spec_kinds[] = {{"thread", ANTPOOL_WORKER_THREAD}};
+static const spec_kind spec_kinds[] = {{"thread", ANTPOOL_WORKER_THREAD},
+                                       {"fiber", ANTPOOL_WORKER_FIBER}};
 
 static spec_sentence *spec_first, **spec_end = &spec_first;
 static const char *spec_name = "";
 static uint32_t spec_current_kind;
 static long spec_number = -1;
 
-#define SPEC(sentence)                                                          \
+#define SPEC(sentence) SPEC_REGISTER(sentence, ANY_KIND)
+#define SPEC_THREADS(sentence) SPEC_REGISTER(sentence, ANTPOOL_WORKER_THREAD)
+#define SPEC_FIBERS(sentence) SPEC_REGISTER(sentence, ANTPOOL_WORKER_FIBER)
+#define SPEC_REGISTER(sentence, only)                                           \
     static void sentence(void);                                                 \
     __attribute__((constructor)) static void spec_register_##sentence(void)     \
     {                                                                           \
-        static spec_sentence entry = {#sentence, sentence, NULL};               \
+        static spec_sentence entry = {#sentence, sentence, only, NULL};         \
         *spec_end = &entry;                                                     \
         spec_end = &entry.next;                                                 \
     }                                                                           \
@@ -106,6 +115,18 @@ static inline size_t spec_argument(size_t otherwise)
 #endif
 #ifndef SPEC_SANITIZED
 #define SPEC_SANITIZED 0
+#endif
+
+/* TSan cannot follow a thread from stack to stack: for it fibers are threads that take turns. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FIBERS_ARE_THREADS 1
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define FIBERS_ARE_THREADS 1
+#endif
+#ifndef FIBERS_ARE_THREADS
+#define FIBERS_ARE_THREADS 0
 #endif
 
 static inline bool spec_under_valgrind(void)
@@ -198,13 +219,6 @@ static inline void spec_sleep_ms(long ms)
         continue;
 }
 
-/* Waits until the condition holds; that it never does is for the watchdog to find. */
-#define EVENTUALLY(condition)       \
-    do {                            \
-        while (!(condition))        \
-            spec_sleep_ms(1);       \
-    } while (0)
-
 /* ---- The program ---------------------------------------------------------------------------- */
 
 /* The stacks of a process that is stuck, as far as gdb is there and may look. */
@@ -278,7 +292,8 @@ static inline int spec_main(int argc, char **argv)
     for (size_t i = 0; i < sizeof spec_kinds / sizeof *spec_kinds; i++) {
         spec_current_kind = spec_kinds[i].kind;
         for (const spec_sentence *sentence = spec_first; sentence; sentence = sentence->next) {
-            if (!spec_chosen(sentence, argc, argv))
+            bool concerned = sentence->only == ANY_KIND || sentence->only == spec_current_kind;
+            if (!concerned || !spec_chosen(sentence, argc, argv))
                 continue;
             const char *outcome = "FAIL";
             int ended = spec_run(sentence);

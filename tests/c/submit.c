@@ -231,7 +231,7 @@ static void check_meetings(long capacity, size_t queue_capacity, size_t rounds, 
     options.queue_capacity = queue_capacity;
     antpool_t *pool = spec_pool(capacity, &options);
     meeting_t meeting;
-    meeting_init(&meeting, (unsigned)capacity);
+    meeting_init(&meeting, capacity);
     for (size_t round = 0; round < rounds; round++) {
         for (long i = 0; i < capacity; i++)
             CHECK_STATUS(antpool_submit(pool, meeting_task, &meeting), ANTPOOL_OK);
@@ -240,7 +240,6 @@ static void check_meetings(long capacity, size_t queue_capacity, size_t rounds, 
     }
     spec_destroy(pool);
     CHECK_EQ(count_get(&meeting.met), capacity * (long)rounds);
-    meeting_end(&meeting);
 }
 
 SPEC(as_many_tasks_as_the_capacity_meet_at_a_barrier)

@@ -27,6 +27,15 @@ enum {
     ABORTS = -1001     /* nor does its process */
 };
 
+/* An end of a pipe that a write to would not block, or that a read from would. */
+static inline int pipe_end(bool writable)
+{
+    static int ends[2] = {-1, -1};
+    if (ends[0] < 0)
+        CHECK_EQ(pipe(ends), 0);
+    return ends[writable];
+}
+
 /* The most situations of a table. */
 enum { SITUATIONS = 4 };
 

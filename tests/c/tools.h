@@ -1,13 +1,48 @@
 /*
  * What the sentences of the test programs are made of: numbers to wait for, gates that hold tasks
- * back, pools, submits from threads of their own, and a look at the threads of the process.
+ * back, pools, submits from threads of their own.
  */
 #ifndef ANTPOOL_SPEC_TOOLS_H
 #define ANTPOOL_SPEC_TOOLS_H
 
 #include "spec.h"
-#include <dirent.h>
-#include <sys/syscall.h>
+
+/* ---- Fibers --------------------------------------------------------------------------------- */
+
+/* Whether the sentence is run for fibers. */
+static inline bool spec_on_fibers(void)
+{
+    return spec_current_kind == ANTPOOL_WORKER_FIBER;
+}
+
+/* Leaves the sentence out for fibers where these are threads. */
+static inline void spec_needs_true_fibers(void)
+{
+    spec_skip_if(FIBERS_ARE_THREADS && spec_on_fibers(), "fibers are threads here");
+}
+
+/* Whether the caller is a task on a fiber: what blocks there without the library knowing blocks
+ * every other fiber of its carrier. */
+static inline bool spec_in_fiber(void)
+{
+    return spec_on_fibers() && antpool_current() != NULL;
+}
+
+/* Lets some time pass between two looks at something. */
+static inline void spec_nap(void)
+{
+    if (spec_in_fiber())
+        antpool_sleep_us(500);
+    else
+        spec_sleep_ms(1);
+}
+
+/* Waits until the condition holds; that it never does is for the watchdog to find. */
+#define EVENTUALLY(condition) \
+    do {                      \
+        while (!(condition))  \
+            spec_nap();       \
+    } while (0)
 
 /* ---- Counts and gates ----------------------------------------------------------------------- */
 
@@ -20,12 +55,14 @@ typedef struct count_t {
 
 #define COUNT_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
 
-static inline void count_add(count_t *count, long more)
+/* Adds, and gives the sum. */
+static inline long count_add(count_t *count, long more)
 {
     CHECK_EQ(pthread_mutex_lock(&count->mutex), 0);
-    count->value += more;
+    const long sum = count->value += more;
     CHECK_EQ(pthread_cond_broadcast(&count->changed), 0);
     CHECK_EQ(pthread_mutex_unlock(&count->mutex), 0);
+    return sum;
 }
 
 static inline long count_get(count_t *count)
@@ -38,6 +75,8 @@ static inline long count_get(count_t *count)
 
 static inline void count_wait(count_t *count, long at_least)
 {
+    if (spec_in_fiber())
+        EVENTUALLY(count_get(count) >= at_least);
     CHECK_EQ(pthread_mutex_lock(&count->mutex), 0);
     while (count->value < at_least)
         CHECK_EQ(pthread_cond_wait(&count->changed, &count->mutex), 0);
@@ -67,16 +106,30 @@ typedef struct gate_t {
 
 #define GATE_INIT {COUNT_INIT, COUNT_INIT, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
 
+/* Takes a ticket if there is one. */
+static inline bool gate_take(gate_t *gate)
+{
+    CHECK_EQ(pthread_mutex_lock(&gate->mutex), 0);
+    bool taken = gate->tickets > 0;
+    gate->tickets -= taken;
+    CHECK_EQ(pthread_mutex_unlock(&gate->mutex), 0);
+    return taken;
+}
+
 /* A task that stays until the gate lets it pass. */
 static inline void gate_task(void *arg)
 {
     gate_t *gate = (gate_t *)arg;
     count_add(&gate->arrived, 1);
-    CHECK_EQ(pthread_mutex_lock(&gate->mutex), 0);
-    while (gate->tickets == 0)
-        CHECK_EQ(pthread_cond_wait(&gate->changed, &gate->mutex), 0);
-    gate->tickets--;
-    CHECK_EQ(pthread_mutex_unlock(&gate->mutex), 0);
+    if (spec_in_fiber()) {
+        EVENTUALLY(gate_take(gate));
+    } else {
+        CHECK_EQ(pthread_mutex_lock(&gate->mutex), 0);
+        while (gate->tickets == 0)
+            CHECK_EQ(pthread_cond_wait(&gate->changed, &gate->mutex), 0);
+        gate->tickets--;
+        CHECK_EQ(pthread_mutex_unlock(&gate->mutex), 0);
+    }
     count_add(&gate->passed, 1);
 }
 
@@ -95,31 +148,26 @@ static inline void gate_open(gate_t *gate)
     gate_let(gate, 1000000000);
 }
 
-/* What tasks can only leave together: it shows that all of them run at the same time. */
+/* What so many tasks can only leave together, as often as so many come: it shows that all of them
+ * run at the same time. */
 typedef struct meeting_t {
-    pthread_barrier_t barrier;
+    count_t here;
+    long tasks; /* as many at a time */
     count_t met;
 } meeting_t;
 
-static inline void meeting_init(meeting_t *meeting, unsigned tasks)
+static inline void meeting_init(meeting_t *meeting, long tasks)
 {
-    CHECK_EQ(pthread_barrier_init(&meeting->barrier, NULL, tasks), 0);
-    CHECK_EQ(pthread_mutex_init(&meeting->met.mutex, NULL), 0);
-    CHECK_EQ(pthread_cond_init(&meeting->met.changed, NULL), 0);
-    meeting->met.value = 0;
+    const meeting_t fresh = {COUNT_INIT, tasks, COUNT_INIT};
+    *meeting = fresh;
 }
 
 static inline void meeting_task(void *arg)
 {
     meeting_t *meeting = (meeting_t *)arg;
-    int status = pthread_barrier_wait(&meeting->barrier);
-    CHECK(status == 0 || status == PTHREAD_BARRIER_SERIAL_THREAD);
+    const long place = count_add(&meeting->here, 1);
+    count_wait(&meeting->here, (place + meeting->tasks - 1) / meeting->tasks * meeting->tasks);
     count_add(&meeting->met, 1);
-}
-
-static inline void meeting_end(meeting_t *meeting)
-{
-    CHECK_EQ(pthread_barrier_destroy(&meeting->barrier), 0);
 }
 
 /* ---- Pools and callers ---------------------------------------------------------------------- */
@@ -140,6 +188,13 @@ static inline antpool_t *spec_pool(int64_t capacity, const antpool_options_t *op
     CHECK_STATUS(antpool_new(capacity, options ? options : &defaults, &pool), ANTPOOL_OK);
     CHECK(pool != NULL);
     return pool;
+}
+
+/* How many threads so many workers are on that have been started one after the other. */
+static inline long spec_threads_for(long workers, const antpool_options_t *options)
+{
+    const long carriers = (long)options->carriers;
+    return spec_on_fibers() && carriers < workers ? carriers : workers;
 }
 
 static inline void spec_destroy(antpool_t *pool)
@@ -206,109 +261,6 @@ static inline antpool_status_t caller_join(caller_t *caller)
     return caller->status;
 }
 
-/* ---- Threads of the process ----------------------------------------------------------------- */
-
-/* How many entries a directory of /proc has: threads in "task", open files in "fd". */
-static inline long spec_entries(const char *directory)
-{
-    DIR *open_directory = opendir(directory);
-    CHECK(open_directory != NULL);
-    long entries = 0;
-    for (struct dirent *entry; (entry = readdir(open_directory)) != NULL;)
-        entries += entry->d_name[0] != '.';
-    CHECK_EQ(closedir(open_directory), 0);
-    return entries;
-}
-
-static inline void *spec_tell_tid(void *tid)
-{
-    *(long *)tid = (long)syscall(SYS_gettid);
-    return NULL;
-}
-
-/* To be called before threads are counted: what watches a program's threads may start one of its
- * own together with the first. */
-static inline void spec_start_first_thread(void)
-{
-    char path[64];
-    long tid = 0;
-    spec_join(spec_thread(spec_tell_tid, &tid));
-    snprintf(path, sizeof path, "/proc/self/task/%ld", tid);
-    EVENTUALLY(access(path, F_OK) != 0);
-}
-
-static inline long spec_threads(void)
-{
-    return spec_entries("/proc/self/task");
-}
-
-/* Any call that blocks, on a thread of its own. */
-typedef struct call_t {
-    antpool_status_t (*call)(antpool_t *pool, uint64_t timeout_ms);
-    antpool_t *pool;
-    uint64_t timeout_ms;
-    pthread_t thread;
-    long tid; /* of the thread, once it is about to call */
-    antpool_status_t status; /* valid after call_join() */
-    uint64_t took;           /* nanoseconds; likewise */
-} call_t;
-
-static inline void *call_body(void *arg)
-{
-    call_t *call = (call_t *)arg;
-    __atomic_store_n(&call->tid, (long)syscall(SYS_gettid), __ATOMIC_RELEASE);
-    uint64_t before = spec_now();
-    call->status = call->call(call->pool, call->timeout_ms);
-    call->took = spec_now() - before;
-    return NULL;
-}
-
-static inline bool spec_sleeps(long tid)
-{
-    char path[64], text[256] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%ld/stat", tid);
-    FILE *file = fopen(path, "r");
-    CHECK(file != NULL);
-    CHECK(fgets(text, sizeof text, file) != NULL);
-    CHECK_EQ(fclose(file), 0);
-    const char *name_end = strrchr(text, ')');
-    CHECK(name_end != NULL);
-    return name_end[2] == 'S';
-}
-
-/* Starts a call that has to block, and returns when its thread has slept for a while. */
-static inline void call_block_in(call_t *call,
-                                 antpool_status_t (*function)(antpool_t *, uint64_t),
-                                 antpool_t *pool, uint64_t timeout_ms)
-{
-    long tid = 0;
-    call->call = function;
-    call->pool = pool;
-    call->timeout_ms = timeout_ms;
-    call->tid = 0;
-    call->thread = spec_thread(call_body, call);
-    EVENTUALLY((tid = __atomic_load_n(&call->tid, __ATOMIC_ACQUIRE)) != 0);
-    for (int asleep = 0; asleep < 10; spec_sleep_ms(1))
-        asleep = spec_sleeps(tid) ? asleep + 1 : 0;
-}
-
-static inline antpool_status_t call_join(call_t *call)
-{
-    spec_join(call->thread);
-    return call->status;
-}
-
-/* antpool_wait() and antpool_destroy() as calls. */
-static inline antpool_status_t call_wait(antpool_t *pool, uint64_t unused)
-{
-    (void)unused;
-    return antpool_wait(pool);
-}
-
-static inline antpool_status_t call_destroy(antpool_t *pool, uint64_t unused)
-{
-    (void)unused;
-    return antpool_destroy(pool);
-}
+#include "threads.h"
 
 #endif

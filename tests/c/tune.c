@@ -130,7 +130,6 @@ SPEC(shrinking_takes_no_worker_from_an_accepted_task)
         CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
     }
     spec_destroy(pool);
-    meeting_end(&meeting);
 }
 
 /* ---- A submit after tune --------------------------------------------------------------------- */

@@ -205,4 +205,45 @@ SPEC(a_wait_goes_on_over_release_and_reboot)
     spec_destroy(pool);
 }
 
+/* ---- What is counted meanwhile --------------------------------------------------------------- */
+
+static struct {
+    antpool_t *pool;
+    bool stop;
+} looked_at;
+
+static void *look_all_the_time(void *unused)
+{
+    while (!__atomic_load_n(&looked_at.stop, __ATOMIC_RELAXED)) {
+        antpool_stats_t stats = ANTPOOL_STATS_INIT;
+        CHECK_STATUS(antpool_get_stats(looked_at.pool, &stats), ANTPOOL_OK);
+        CHECK_LE(stats.completed, stats.submitted);
+    }
+    return unused;
+}
+
+SPEC(after_a_wait_as_many_are_completed_as_were_submitted_whoever_looks_all_the_time)
+{
+    enum { LOOKERS = 2, TASKS = 200 };
+    antpool_options_t options = spec_options();
+    options.queue_capacity = 1000;
+    looked_at.pool = spec_pool(4, &options);
+    pthread_t threads[LOOKERS];
+    for (int i = 0; i < LOOKERS; i++)
+        threads[i] = spec_thread(look_all_the_time, NULL);
+    for (size_t round = 1; round <= spec_rounds(300); round++) {
+        for (int i = 0; i < TASKS; i++)
+            CHECK_STATUS(antpool_submit(looked_at.pool, nothing, NULL), ANTPOOL_OK);
+        CHECK_STATUS(antpool_wait(looked_at.pool), ANTPOOL_OK);
+        antpool_stats_t stats = ANTPOOL_STATS_INIT;
+        CHECK_STATUS(antpool_get_stats(looked_at.pool, &stats), ANTPOOL_OK);
+        CHECK_EQ(stats.submitted, TASKS * round);
+        CHECK_EQ(stats.completed, TASKS * round);
+    }
+    __atomic_store_n(&looked_at.stop, true, __ATOMIC_RELAXED);
+    for (int i = 0; i < LOOKERS; i++)
+        spec_join(threads[i]);
+    spec_destroy(looked_at.pool);
+}
+
 SPEC_MAIN()

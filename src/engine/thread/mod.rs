@@ -1,28 +1,25 @@
 //! Workers that are threads of the operating system. See the README beside this file.
 
-mod idle;
 #[cfg(all(test, loom))]
 mod models;
-#[cfg(not(loom))]
-mod os;
 mod slot;
 mod worker;
 
 use std::sync::{Arc, Weak};
 
 use super::Engine;
+use super::duty::Legacy;
+use super::idle::Idle;
+use super::threads::Threads;
 use crate::admission::Refused;
 use crate::config::Config;
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::stats::Stats;
-#[cfg(loom)]
-use crate::sync::os;
 use crate::sync::{Lookout, Mutex, looks, spin_loop};
 
-use idle::Idle;
 use slot::Slot;
-use worker::{Legacy, Worker};
+use worker::Worker;
 
 /// Looks at the queue before a sleeper is woken although workers are busy: below a microsecond.
 const PATIENCE: u32 = 20;
@@ -30,15 +27,12 @@ const PATIENCE: u32 = 20;
 /// The thread workers of one pool.
 #[derive(Debug)]
 pub(crate) struct ThreadEngine {
-    idle: Idle,
+    idle: Idle<Slot>,
     slots: Mutex<Vec<Arc<Slot>>>,
     lookout: Lookout,
-    traits: os::Traits,
+    threads: Threads,
     /// Itself, for its workers.
     this: Weak<ThreadEngine>,
-    /// The last thread that has ended, until somebody joins it. A thread that ends joins the one
-    /// before it, so there is never more than one.
-    ended: Mutex<Option<os::Thread>>,
 }
 
 impl ThreadEngine {
@@ -59,14 +53,13 @@ impl ThreadEngine {
         drop(probe);
         let mut slots = Vec::with_capacity(in_advance);
         slots.extend((0..in_advance).map(|index| Arc::new(Slot::new(index))));
-        let traits = os::Traits::new(config)?;
+        let threads = Threads::new(config, config.stack_size)?;
         Ok(Arc::new_cyclic(|this| Self {
             idle: Idle::with(in_advance),
             slots: Mutex::new(slots),
             lookout: Lookout::default(),
-            traits,
+            threads,
             this: Weak::clone(this),
-            ended: Mutex::new(None),
         }))
     }
 
@@ -81,9 +74,10 @@ impl ThreadEngine {
 
     fn spawn(&self, pool: Arc<Pool>, index: usize, legacy: Legacy) -> Result<(), Refused> {
         let engine = self.this.upgrade().ok_or(Refused)?;
-        let worker = Worker::new(pool, engine, self.slot(index));
+        let slot = self.slot(index);
         self.idle.begin_search();
-        let started = self.traits.spawn(index, move || worker.live(legacy));
+        let live = move || Worker::new(pool, engine, slot).live(legacy);
+        let started = self.threads.spawn(index, live);
         if started.is_err() {
             self.idle.give_up_search();
         }
@@ -101,16 +95,6 @@ impl ThreadEngine {
             spin_loop();
             pool.queue().is_empty()
         })
-    }
-
-    /// The calling thread is about to end, and joins the one that ended before.
-    fn end_thread(&self) {
-        if let Some(this) = self.traits.this_thread() {
-            let earlier = self.ended.lock().replace(this);
-            if let Some(earlier) = earlier {
-                earlier.join();
-            }
-        }
     }
 }
 
@@ -131,17 +115,12 @@ impl Engine for ThreadEngine {
             .end_watch(|| !pool.queue().is_empty() && !self.is_taken_soon(pool));
     }
 
-    fn look_again(&self) {
+    fn look_again(&self, _: &Pool) {
         self.idle.wake_all();
     }
 
     fn reap(&self) {
-        // The lock is held while joining, so that every caller comes back after the thread's end. A
-        // thread that can be joined does not take it any more.
-        let mut ended = self.ended.lock();
-        if let Some(thread) = ended.take() {
-            thread.join();
-        }
+        self.threads.reap();
     }
 
     fn add_counts(&self, stats: &mut Stats) {

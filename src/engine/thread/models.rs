@@ -22,6 +22,7 @@ impl Observer for Nobody {
         true
     }
     fn log_error(&self, _: &str) {}
+    fn log_warning(&self, _: &str) {}
     fn worker_started(&self, _: usize) {}
     fn worker_stopped(&self, _: usize) {}
     fn owner(&self) -> *const c_void {
@@ -87,7 +88,7 @@ unsafe extern "C-unwind" fn meet(arg: *mut c_void) {
     if shared.runs.fetch_add(1, Ordering::SeqCst) == 0 {
         shared.met.park_until(Deadline::NEVER);
     } else {
-        shared.met.unpark();
+        let _ = shared.met.unpark();
     }
 }
 

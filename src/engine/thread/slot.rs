@@ -4,6 +4,7 @@
 
 use crossbeam_utils::CachePadded;
 
+use crate::engine::idle::Sleeps;
 use crate::stats::WorkerCounts;
 use crate::sync::Parker;
 
@@ -25,5 +26,12 @@ impl Slot {
             parker: Parker::default(),
             counts: CachePadded::default(),
         }
+    }
+}
+
+impl Sleeps for Slot {
+    fn wake(&self) {
+        // A worker thread never waits by other means than parking.
+        let _ = self.parker.unpark();
     }
 }

@@ -1,7 +1,6 @@
 //! One worker: takes tasks, runs them, sleeps, retires.
 
 use std::cell::Cell;
-use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::ThreadEngine;
@@ -10,34 +9,14 @@ use crate::admission::{Next, Refused, Retire, Workers};
 use crate::capture;
 use crate::clock::{self, Deadline};
 use crate::current::Current;
-use crate::observer::Failure;
+use crate::engine::duty::{Duty, InCallback, Legacy};
 use crate::pool::Pool;
+use crate::stats::WorkerCounts;
 use crate::sync::mutant;
-use crate::task::{Task, TaskFn};
+use crate::task::Task;
 
 /// Rounds of looking for a task before a worker lies down.
 const ROUNDS: u32 = 20;
-
-/// What a lost worker leaves to the one that takes its place.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Legacy {
-    /// A task has failed by ending its thread, and is to be reported. Its argument may point into the
-    /// stack of the lost thread, which stays.
-    report: Option<(TaskFn, *mut c_void, String)>,
-    /// A callback has ended its thread: a line for the log.
-    log: Option<String>,
-    /// A task is to be finished.
-    finish: bool,
-}
-
-// SAFETY (of the promise, not of code): the argument of a task may be used on any thread; whoever
-// made the task promised so.
-#[allow(
-    unsafe_code,
-    reason = "a task's argument travels to the thread that reports it"
-)]
-// SAFETY: see above.
-unsafe impl Send for Legacy {}
 
 /// Starts ordinary workers.
 struct Ordinary<'a>(&'a Worker);
@@ -67,37 +46,67 @@ pub(super) struct Worker {
     pool: Arc<Pool>,
     engine: Arc<ThreadEngine>,
     slot: Arc<Slot>,
+    current: Current,
     searching: Cell<bool>,
-    /// It does not count any more.
-    retired: Cell<bool>,
+}
+
+impl Duty for Worker {
+    fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    fn counts(&self) -> &WorkerCounts {
+        &self.slot.counts
+    }
+
+    fn current(&self) -> &Current {
+        &self.current
+    }
+
+    /// The duties of the thread go to another worker, or, if the system refuses one, are carried out
+    /// from here until the gate lets the worker go.
+    fn lose(&self, legacy: Legacy) {
+        let gate = self.pool.gate();
+        if self.current.has_retired() {
+            // Nobody has to take its place.
+            gate.count_lost();
+            legacy.write();
+            gate.thread_ends(self.slot.index);
+        } else if gate.replace_lost(self.slot.index, &Heir(self, &legacy)) {
+            // Nothing of this thread's is ever dropped again.
+            drop(legacy);
+        } else {
+            self.serve_on_lost_thread(legacy);
+        }
+        self.engine.threads.abandon_this_one();
+    }
 }
 
 impl Worker {
     pub(super) fn new(pool: Arc<Pool>, engine: Arc<ThreadEngine>, slot: Arc<Slot>) -> Self {
+        let current = Current::new(pool.address(), pool.observer().owner());
         Self {
             pool,
             engine,
             slot,
+            current,
             searching: Cell::new(true),
-            retired: Cell::new(false),
         }
     }
 
     /// The whole life of the thread.
     pub(super) fn live(self, legacy: Legacy) {
-        let current = self.current();
-        current.enter(|| {
+        self.current.enter(|| {
             // Whatever the host's code does now takes its time, and others must not rely on this one.
             self.stop_searching();
             self.start_hook(&legacy);
-            self.serve(&current, legacy);
-            current.retire();
-            self.retired.set(true);
+            self.serve(legacy);
+            self.current.retire();
             self.call_back("a stop hook", false, || {
                 self.pool.observer().worker_stopped(self.slot.index);
             });
         });
-        self.engine.end_thread();
+        self.engine.threads.this_one_ends();
         self.pool.gate().thread_ends(self.slot.index);
     }
 
@@ -106,77 +115,34 @@ impl Worker {
     fn start_hook(&self, legacy: &Legacy) {
         let lost = || {
             self.pool.gate().count_lost();
-            let log = Some("a start hook ended its thread".to_owned());
-            let current = self.current();
-            let legacy = Legacy {
-                log,
-                ..legacy.clone()
-            };
-            current.enter(|| self.serve_on_lost_thread(&current, legacy));
-            self.engine.traits.abandon_this_thread();
+            self.serve_on_lost_thread(legacy.with_line("a start hook ended its thread"));
+            self.engine.threads.abandon_this_one();
         };
         let hook = || self.pool.observer().worker_started(self.slot.index);
-        if let Err(message) = capture::callback(hook, &lost) {
+        if let Err(message) = capture::callback(hook, &InCallback(lost)) {
             self.log(false, &format!("a start hook failed: {message}"));
         }
     }
 
-    /// What the calling thread is to know about itself.
-    fn current(&self) -> Current {
-        Current::new(self.pool.address(), self.pool.observer().owner())
-    }
-
     /// Goes on serving where nobody takes the place of a thread that is being unwound.
-    fn serve_on_lost_thread(&self, current: &Current, legacy: Legacy) {
-        self.serve(current, legacy);
+    fn serve_on_lost_thread(&self, legacy: Legacy) {
+        // What was said of the callback that ended it.
+        self.current.take_failure();
+        self.serve(legacy);
         self.pool.gate().thread_ends(self.slot.index);
     }
 
     /// Runs tasks until the gate lets the worker go.
-    fn serve(&self, current: &Current, legacy: Legacy) {
-        if let Some((function, arg, message)) = legacy.report {
-            self.report(function, arg, &message);
-        }
-        if let Some(line) = legacy.log {
-            self.log(legacy.finish, &line);
-        }
-        let mut go_on = !legacy.finish || self.finish();
+    fn serve(&self, legacy: Legacy) {
+        let mut go_on = !self.take_over(&legacy) || self.finish();
         while go_on {
-            let Some(task) = self.next_task() else {
+            let Some(mut task) = self.next_task() else {
                 return;
             };
-            go_on = self.perform(task, current);
+            self.perform(&mut task);
+            go_on = self.finish();
         }
         self.stop_searching();
-    }
-
-    /// Runs one task to its end, its report included. False if the worker has to leave.
-    #[inline]
-    fn perform(&self, mut task: Task, current: &Current) -> bool {
-        if let Some(accepted) = task.accepted_at() {
-            self.slot
-                .counts
-                .queued_for(clock::now().saturating_sub(accepted));
-        }
-        let (function, arg) = (task.function(), task.arg());
-        let lost = || {
-            let message = current
-                .take_failure()
-                .unwrap_or_else(|| "the task ended its thread".to_owned());
-            let report = Some((function, arg, message));
-            self.lose_thread(
-                current,
-                Legacy {
-                    report,
-                    log: None,
-                    finish: true,
-                },
-            );
-        };
-        if let Err(message) = capture::run(&mut task, current, &lost) {
-            self.report(function, arg, &message);
-        }
-        self.finish()
     }
 
     /// Accounts for a task that has ended.
@@ -274,91 +240,5 @@ impl Worker {
         self.engine
             .lookout
             .look(ROUNDS, || if queue.is_empty() { None } else { queue.pop() })
-    }
-
-    fn report(&self, function: TaskFn, arg: *mut c_void, message: &str) {
-        self.slot.counts.panicked.add(1);
-        let mut handled = false;
-        let failure = Failure {
-            function,
-            arg,
-            message,
-        };
-        let fine = self.call_back("a panic handler", true, || {
-            handled = self.pool.observer().task_failed(failure);
-        });
-        if handled || !fine {
-            return;
-        }
-        self.log(true, &format!("a task failed: {message}"));
-        if self.pool.aborts_on_panic() {
-            std::process::abort();
-        }
-    }
-
-    /// Calls one of the host's callbacks, with a task that is to be finished after it or not. False if
-    /// it failed, which is logged.
-    fn call_back(&self, what: &str, finish: bool, body: impl FnMut()) -> bool {
-        let lost = || {
-            let log = Some(format!("{what} ended its thread"));
-            self.lose_thread_in_callback(Legacy {
-                report: None,
-                log,
-                finish,
-            });
-        };
-        match capture::callback(body, &lost) {
-            Ok(()) => true,
-            Err(message) => {
-                self.log(finish, &format!("{what} failed: {message}"));
-                false
-            }
-        }
-    }
-
-    fn log(&self, finish: bool, line: &str) {
-        let observer = self.pool.observer();
-        let failed =
-            || crate::stderr::write_line(&format!("antpool: the logger failed at: {line}"));
-        let lost = || {
-            failed();
-            self.lose_thread_in_callback(Legacy {
-                report: None,
-                log: None,
-                finish,
-            });
-        };
-        if capture::callback(|| observer.log_error(line), &lost).is_err() {
-            failed();
-        }
-    }
-
-    fn lose_thread_in_callback(&self, legacy: Legacy) {
-        let current = self.current();
-        current.enter(|| self.lose_thread(&current, legacy));
-    }
-
-    /// The thread is being unwound by pthread_exit() or a cancellation and can never leave the frame
-    /// that calls this. Its duties go to another worker, or, if the system refuses one, are carried
-    /// out from here until the gate lets the worker go.
-    fn lose_thread(&self, current: &Current, legacy: Legacy) {
-        if self.retired.get() {
-            // Nobody has to take its place.
-            self.pool.gate().count_lost();
-            if let Some(line) = &legacy.log {
-                crate::stderr::write_line(&format!("antpool: {line}"));
-            }
-            self.pool.gate().thread_ends(self.slot.index);
-        } else if self
-            .pool
-            .gate()
-            .replace_lost(self.slot.index, &Heir(self, &legacy))
-        {
-            // Nothing of this thread's is ever dropped again.
-            drop(legacy);
-        } else {
-            self.serve_on_lost_thread(current, legacy);
-        }
-        self.engine.traits.abandon_this_thread();
     }
 }

@@ -75,9 +75,9 @@ struct Start {
 }
 
 impl Traits {
-    /// Taken from the options and from the calling thread.
-    pub(super) fn new(config: &Config) -> Result<Self, Error> {
-        let stack_size = match config.stack_size {
+    /// Taken from the options and from the calling thread. A `stack_size` of 0 is the default.
+    pub(super) fn new(config: &Config, stack_size: usize) -> Result<Self, Error> {
+        let stack_size = match stack_size {
             0 => STACK_DEFAULT,
             size if size < minimal_stack() => return Err(Error::InvalidArgument),
             size => size,

@@ -1,4 +1,4 @@
-//! Who sleeps, who searches, whom to wake. See the README beside this file.
+//! Who sleeps, who searches, whom to wake. See thread/README.md.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
-use super::slot::Slot;
 use crate::sync::{AtomicU64, Mutex, Ordering, fence, mutant};
 
 /// One sleeping worker, in [`Idle::state`]: 24 bits, as many as workers can be.
@@ -35,18 +34,24 @@ fn last_awake(state: u64) -> bool {
     searching(state) + state / WATCHING == 1
 }
 
-/// The workers of a pool that have no task.
+/// Who sleeps here.
+pub(super) trait Sleeps {
+    /// Ends its sleep, or lets its next one end at once.
+    fn wake(&self);
+}
+
+/// The threads of a pool that have nothing to do.
 #[derive(Debug)]
-pub(super) struct Idle {
+pub(super) struct Idle<S> {
     /// How many search and how many sleep. Changed by those who search; who sleeps is changed
     /// under the lock.
     state: CachePadded<AtomicU64>,
     /// The sleepers, the one that fell asleep last at the back: it is woken first, so that the
     /// surplus is what goes cold and expires.
-    sleepers: Mutex<VecDeque<Arc<Slot>>>,
+    sleepers: Mutex<VecDeque<Arc<S>>>,
 }
 
-impl Idle {
+impl<S: Sleeps> Idle<S> {
     /// With memory for so many sleepers.
     pub(super) fn with(sleepers: usize) -> Self {
         Self {
@@ -135,7 +140,7 @@ impl Idle {
         // ORDERING: [T1]
         self.state.fetch_add(SEARCHING - SLEEPING, Ordering::SeqCst);
         drop(sleepers);
-        slot.parker.unpark();
+        slot.wake();
     }
 
     /// Wakes everybody, to search and to look whether they are needed.
@@ -144,7 +149,7 @@ impl Idle {
         fence(Ordering::SeqCst);
         let woken = {
             let mut sleepers = self.sleepers.lock();
-            let woken: Vec<Arc<Slot>> = sleepers.drain(..).collect();
+            let woken: Vec<Arc<S>> = sleepers.drain(..).collect();
             let count = woken.len() as u64;
             // ORDERING: [T1]
             self.state
@@ -152,7 +157,7 @@ impl Idle {
             woken
         };
         for slot in woken {
-            slot.parker.unpark();
+            slot.wake();
         }
     }
 
@@ -168,7 +173,7 @@ impl Idle {
     /// not sleep: then it searches. True if it is to park now.
     pub(super) fn lie_down(
         &self,
-        slot: &Arc<Slot>,
+        slot: &Arc<S>,
         was_searching: bool,
         reason_to_stay: impl Fn() -> bool,
     ) -> bool {
@@ -197,11 +202,11 @@ impl Idle {
 
     /// A sleeper that nobody woke gets up by itself. False if somebody has woken it in the meantime:
     /// then a wake is in its parker, or about to be.
-    pub(super) fn get_up_late(&self, slot: &Arc<Slot>) -> bool {
+    pub(super) fn get_up_late(&self, slot: &Arc<S>) -> bool {
         self.get_up(slot, 0)
     }
 
-    fn get_up(&self, slot: &Arc<Slot>, becomes: u64) -> bool {
+    fn get_up(&self, slot: &Arc<S>, becomes: u64) -> bool {
         let mut sleepers = self.sleepers.lock();
         // Who gets up late lies near the front, who gets up at once near the back.
         let listed = match sleepers.back() {

@@ -1,0 +1,424 @@
+//! One fiber: a worker on a stack of its own. It lies at the top of that stack.
+
+#![allow(
+    unsafe_code,
+    reason = "a fiber lies in the memory of its stack and is found by pointers"
+)]
+
+use std::cell::{Cell, UnsafeCell};
+use std::ffi::c_void;
+use std::mem::{MaybeUninit, size_of};
+use std::ptr;
+
+use super::carrier::Carrier;
+use super::node::Node;
+use super::stack::{GUARD, Stack};
+use super::switch::{self, Bounds, Context, WayBack};
+use super::wheel::{Place, Timed};
+use crate::admission::Next;
+use crate::clock::Deadline;
+use crate::current::Current;
+use crate::engine::duty::{Duty, Legacy};
+use crate::error::Error;
+use crate::pool::Pool;
+use crate::stats::WorkerCounts;
+use crate::suspend::{Interest, Overrun, Sleeper, Suspend};
+use crate::task::{Task, TaskFn};
+
+/// A worker that the gate has granted, when it has no task: a stack, and its index at the gate.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Slot {
+    pub(super) stack: Stack,
+    pub(super) index: usize,
+}
+
+/// What becomes of a fiber that has given control back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on some time.
+    GoesOn,
+    /// It has ended without a task: its slot is free.
+    Rests,
+    /// It has ended, and the gate has let it go.
+    Leaves,
+    /// Its task has ended what it took for its thread. Nothing on its stack is used again.
+    Lost,
+}
+
+/// What a fiber begins with.
+#[derive(Debug)]
+pub(super) enum First {
+    Task(Task),
+    /// What a lost one has left.
+    Legacy(Box<Legacy>),
+}
+
+/// A fiber, from the beginning of its first task until it finds no other. What a switch needs comes
+/// first: with many fibers each line of it costs a look into main memory.
+#[repr(C, align(64))]
+pub(super) struct Fiber {
+    /// For others; all that follows is its carrier's.
+    node: Node,
+    /// Whether its last suspension ended because the deadline had come.
+    late: Cell<bool>,
+    fate: Cell<Fate>,
+    /// What its descriptor is ready for, or why it never will be.
+    found: Cell<Option<Result<Interest, Error>>>,
+    timer: Cell<Place>,
+    carrier: *const Carrier,
+    way_back: Cell<Option<WayBack>>,
+    context: UnsafeCell<Option<Context>>,
+    /// The function of the task that runs, for reports.
+    function: Cell<Option<TaskFn>>,
+    /// The task that runs, or is to be the first.
+    task: UnsafeCell<MaybeUninit<Task>>,
+    legacy: Cell<Option<Box<Legacy>>>,
+    slot: Slot,
+}
+
+/// Neighbours' fibers begin at different places of their pages, so that they do not all need the same
+/// lines of the caches.
+const COLOURS: usize = 4;
+const COLOUR: usize = 768;
+
+impl Fiber {
+    /// Puts a fiber into its stack. It will run `first`, and then whatever its carrier has.
+    ///
+    /// # Safety
+    /// Nothing else uses the stack until [`Fiber::take_away`]; the carrier outlives that.
+    pub(super) unsafe fn place(carrier: &Carrier, slot: Slot, first: First) -> *const Self {
+        let stacks = carrier.stacks();
+        let bounds = stacks.bounds(slot.stack);
+        let colour = stacks.number(slot.stack) % COLOURS * COLOUR;
+        let address = (bounds.base - size_of::<Self>() - colour) & !(align_of::<Self>() - 1);
+        let this: *mut Self = ptr::with_exposed_provenance_mut(address);
+        // SAFETY: the engine keeps its posts for as long as its stacks.
+        let node = unsafe { Node::new(carrier.post()) };
+        let (task, legacy) = match first {
+            First::Task(task) => (MaybeUninit::new(task), None),
+            First::Legacy(legacy) => (MaybeUninit::uninit(), Some(legacy)),
+        };
+        let fiber = Self {
+            node,
+            late: Cell::new(false),
+            fate: Cell::new(Fate::GoesOn),
+            found: Cell::new(None),
+            timer: Cell::new(Place::NOWHERE),
+            carrier,
+            way_back: Cell::new(None),
+            context: UnsafeCell::new(None),
+            function: Cell::new(None),
+            task: UnsafeCell::new(task),
+            legacy: Cell::new(legacy),
+            slot,
+        };
+        // SAFETY: the top of a stack that is the caller's; aligned.
+        unsafe { this.write(fiber) };
+        let below = Bounds {
+            limit: bounds.limit,
+            base: address,
+        };
+        // SAFETY: what is below the fiber is a guarded stack; `begin` takes a fiber and lets no panic out.
+        let context = unsafe { Context::new(below, Self::begin, this.cast_const().cast()) };
+        // SAFETY: written above.
+        let placed = unsafe { &*this };
+        // SAFETY: nobody else knows of it.
+        unsafe { placed.context.get().write(Some(context)) };
+        this
+    }
+
+    /// Takes an ended or lost fiber out of its stack, which can be used again.
+    ///
+    /// # Safety
+    /// `this` was placed by the caller's carrier, and this is its last use.
+    pub(super) unsafe fn take_away(this: *const Self) -> Slot {
+        // SAFETY: the caller's promise.
+        let fiber = unsafe { this.cast_mut().read() };
+        if fiber.fate.get() == Fate::Lost {
+            if let Some(context) = fiber.context.into_inner() {
+                // SAFETY: what a thread leaves on its stack when it is ended is not used again either.
+                unsafe { context.abandon() };
+            }
+        }
+        fiber.slot
+    }
+
+    unsafe fn begin(this: *const (), way_back: WayBack) {
+        // SAFETY: `place` has put it there.
+        let this = unsafe { &*this.cast::<Self>() };
+        this.way_back.set(Some(way_back));
+        this.arrive();
+        this.serve();
+    }
+
+    /// Where each fiber has a thread of its own that thread has to be told whose it is.
+    #[inline]
+    fn arrive(&self) {
+        if cfg!(antpool_stand_in) {
+            // SAFETY: a carrier outlives its fibers.
+            unsafe { Current::switch_to(self.carrier().current()) };
+        }
+    }
+
+    fn serve(&self) {
+        // It stays where it is meanwhile: what is on the stack is forgotten if this fiber is lost too.
+        // SAFETY: only the carrier's thread has it, and it is replaced only by `lose`, which never returns.
+        let legacy = unsafe { &*self.legacy.as_ptr() };
+        let mut go_on = match legacy {
+            Some(legacy) => {
+                let go_on = !self.take_over(legacy) || self.finish();
+                self.legacy.take();
+                go_on
+            }
+            None => self.run(),
+        };
+        while go_on {
+            if !self.carrier().next_task(self) {
+                self.fate.set(Fate::Rests);
+                return;
+            }
+            go_on = self.run();
+        }
+        self.fate.set(Fate::Leaves);
+    }
+
+    /// The next task is this one.
+    #[inline]
+    pub(super) fn set_task(&self, task: Task) {
+        // SAFETY: the one before has ended.
+        unsafe { self.task.get().write(MaybeUninit::new(task)) };
+    }
+
+    /// Runs its task. False if the worker has to leave.
+    #[inline(always)]
+    fn run(&self) -> bool {
+        // SAFETY: only the carrier's thread has it, and nothing changes it while it runs.
+        let task = unsafe { &mut *self.task.get() };
+        // SAFETY: it was placed with a task, or `set_task` has been called since the last one.
+        let task = unsafe { task.assume_init_mut() };
+        self.function.set(Some(task.function()));
+        self.perform(task);
+        self.carrier().note_time(self);
+        self.finish()
+    }
+
+    /// Accounts for a task that has ended.
+    #[inline]
+    fn finish(&self) -> bool {
+        let (counts, gate) = (self.counts(), self.pool().gate());
+        counts.completed.add(1);
+        let hints = gate.hints();
+        gate.finish();
+        counts.settled.add(1);
+        gate.after_task(hints, &self.carrier().starter()) == Next::Stay
+    }
+
+    /// Gives control to the carrier until it resumes the fiber.
+    #[inline(always)]
+    fn leave(&self) {
+        let carrier = self.carrier();
+        carrier.note_time(self);
+        let errno = switch::errno().get();
+        if carrier.has_nothing_of_the_fibers() {
+            self.go();
+        } else {
+            self.leave_with_more();
+        }
+        switch::errno().set(errno);
+    }
+
+    /// The same with what few fibers have: apart, so that the others need no room for it.
+    #[cold]
+    #[inline(never)]
+    fn leave_with_more(&self) {
+        let kept = self.carrier().put_by();
+        self.go();
+        self.carrier().take_up(kept);
+    }
+
+    #[inline(always)]
+    fn go(&self) {
+        if let Some(way_back) = self.way_back.get() {
+            // SAFETY: the caller runs on this fiber.
+            unsafe { way_back.go() };
+        }
+        self.arrive();
+    }
+
+    /// Runs until it gives control back. Only its carrier may call this, and not from a fiber.
+    #[inline(always)]
+    pub(super) fn resume(&self) -> Fate {
+        self.node.go_on();
+        // SAFETY: only the carrier's thread gets here, and not from within the context.
+        if let Some(context) = unsafe { &mut *self.context.get() } {
+            context.resume();
+        }
+        self.fate.get()
+    }
+
+    /// Whose node it is: a fiber begins with its node.
+    pub(super) fn of_node(node: *const Node) -> *const Self {
+        node.cast()
+    }
+
+    pub(super) fn function(&self) -> Option<TaskFn> {
+        self.function.get()
+    }
+
+    /// Its wait for a descriptor is over. True if the caller has to have it run.
+    pub(super) fn tell(&self, found: Result<Interest, Error>) -> bool {
+        self.found.set(Some(found));
+        self.node.become_ready()
+    }
+
+    /// What it was told, once.
+    pub(super) fn take_found(&self) -> Option<Result<Interest, Error>> {
+        self.found.take()
+    }
+
+    pub(super) fn carrier(&self) -> &Carrier {
+        // SAFETY: it outlives its fibers.
+        unsafe { &*self.carrier }
+    }
+
+    /// Has the processor fetch what a resumption will need first.
+    #[inline]
+    pub(super) fn prefetch_first(this: *const Self) {
+        prefetch(this.cast());
+    }
+
+    /// Has the processor fetch the rest: the fiber, and what lies below it on its stack.
+    #[inline]
+    pub(super) fn prefetch_rest(this: *const Self) {
+        const BELOW: usize = 10;
+        for line in 0..BELOW + size_of::<Self>() / 64 {
+            prefetch(
+                this.wrapping_add(1)
+                    .cast::<u8>()
+                    .wrapping_sub(64 * (line + 1)),
+            );
+        }
+    }
+}
+
+/// Has the processor fetch one line.
+#[inline]
+fn prefetch(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: a hint; any address will do.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: a hint; any address will do.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = address;
+}
+
+impl Duty for Fiber {
+    fn pool(&self) -> &Pool {
+        self.carrier().pool()
+    }
+
+    fn counts(&self) -> &WorkerCounts {
+        &self.carrier().post().counts
+    }
+
+    fn current(&self) -> &Current {
+        self.carrier().current()
+    }
+
+    /// Another fiber begins on the same stack with what is left to do, as the next thread may get the
+    /// stack of one that has ended.
+    fn lose(&self, legacy: Legacy) {
+        self.legacy.set(Some(Box::new(legacy)));
+        self.fate.set(Fate::Lost);
+        self.leave();
+    }
+}
+
+impl Fiber {
+    /// What a lost fiber has left.
+    pub(super) fn take_legacy(&self) -> Option<Box<Legacy>> {
+        self.legacy.take()
+    }
+}
+
+/// A fiber with a deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Timer(pub(super) *const Fiber);
+
+impl Timed for Timer {
+    fn put(self, place: Place) {
+        // SAFETY: who is in the wheel is suspended, and stays.
+        unsafe { &*self.0 }.timer.set(place);
+    }
+}
+
+impl Suspend for Fiber {
+    fn suspend(&self, until: Deadline) -> bool {
+        let carrier = self.carrier();
+        if !self.node.begin_suspension() {
+            return false;
+        }
+        self.late.set(false);
+        if let Some(at) = until.nanoseconds() {
+            carrier.set_timer(at, Timer(self));
+        }
+        self.leave();
+        let place = self.timer.replace(Place::NOWHERE);
+        if place != Place::NOWHERE {
+            carrier.remove_timer(place, Timer(self));
+        }
+        self.late.get()
+    }
+
+    fn sleep(&self, until: Deadline) {
+        while !self.suspend(until) {}
+    }
+
+    fn sleeper(&self) -> &Sleeper {
+        self.node.sleeper()
+    }
+
+    fn give_way(&self) {
+        self.carrier().make_ready(self);
+        self.leave();
+    }
+
+    fn wait_fd(&self, fd: i32, interest: Interest, deadline: Deadline) -> Result<Interest, Error> {
+        self.carrier().wait_fd(self, fd, interest, deadline)
+    }
+
+    fn block(&self, function: TaskFn, arg: *mut c_void) -> Result<Option<String>, Error> {
+        self.carrier().engine().block(self.pool(), function, arg)
+    }
+
+    fn overrun(&self, address: usize) -> Option<Overrun<'_>> {
+        let engine = self.carrier().engine();
+        let limit = engine.stacks.bounds(self.slot.stack).limit;
+        (limit - GUARD..limit).contains(&address).then(|| Overrun {
+            pool: engine.name(),
+            stack_size: engine.stacks.size(),
+        })
+    }
+}
+
+impl Fiber {
+    /// Its deadline has come. False if it has been woken as well, and is ready for that.
+    #[inline]
+    pub(super) fn time_is_up(&self) -> bool {
+        self.late.set(true);
+        self.timer.set(Place::NOWHERE);
+        self.node.become_ready()
+    }
+}
+
+#[cfg(not(any(feature = "asan", antpool_stand_in)))]
+const _: () = {
+    // Three lines of a cache: see the order of the fields.
+    assert!(size_of::<Fiber>() <= 192);
+};

@@ -1,0 +1,219 @@
+//! Every interleaving of what wakes a fiber. A carrier is a loom thread here, and what a fiber would
+//! run between two suspensions is run by it directly: the switch of stacks has no part in the protocol.
+//! Each model shows the invariant it is named for; with `ANTPOOL_MUTANT` set to that name it has to fail.
+
+#![allow(unsafe_code, reason = "a node is made for a post that outlives it")]
+
+use std::sync::Arc;
+
+use super::crew::Crew;
+use super::node::{Node, Post};
+use super::slots::Rest;
+use crate::clock::Deadline;
+use crate::engine::idle::Idle;
+use crate::suspend::Sleeper;
+use crate::sync::{AtomicUsize, Ordering, explore, mutant};
+
+/// One fiber and its carrier.
+struct World {
+    post: Post,
+    node: Node,
+    /// What the fiber waits for.
+    event: AtomicUsize,
+}
+
+// SAFETY: as in the engine: any thread may wake the node, and the post is only shared.
+unsafe impl Send for World {}
+// SAFETY: as above.
+unsafe impl Sync for World {}
+
+impl World {
+    fn new() -> Arc<Self> {
+        Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
+            // SAFETY: the post lies in the same allocation.
+            let post = unsafe { &raw const (*this.as_ptr()).post };
+            Self {
+                post: Post::new(0),
+                // SAFETY: it outlives the node, beside which it lies.
+                node: unsafe { Node::new(post) },
+                event: AtomicUsize::new(0),
+            }
+        })
+    }
+
+    fn sleeper(&self) -> &Sleeper {
+        self.node.sleeper()
+    }
+
+    /// What the fiber does: it waits until the event is there. As a carrier does it: suspended it goes
+    /// on only when it is delivered. Gives how often it was.
+    fn wait_for_event(&self) -> usize {
+        let mut delivered = 0;
+        while self.event.load(Ordering::Relaxed) == 0 {
+            if !self.node.begin_suspension() {
+                continue;
+            }
+            while !self.take_delivered() {
+                self.post.parker.park_until(Deadline::NEVER);
+            }
+            delivered += 1;
+            self.node.go_on();
+        }
+        delivered
+    }
+
+    fn take_delivered(&self) -> bool {
+        let mut count = 0;
+        self.post.take_woken(|node| {
+            assert!(std::ptr::eq(node, &raw const self.node));
+            count += 1;
+        });
+        assert!(count <= 1, "delivered twice");
+        count == 1
+    }
+}
+
+/// [F1] A wake meets a fiber that suspends itself: it sees the event, or is delivered to see it.
+#[test]
+fn f1_a_wake_is_not_lost_on_a_fiber_that_suspends_itself() {
+    explore(3, || {
+        let world = World::new();
+        let waker = {
+            let world = Arc::clone(&world);
+            loom::thread::spawn(move || {
+                world.event.store(1, Ordering::Relaxed);
+                world.sleeper().wake();
+            })
+        };
+        world.wait_for_event();
+        waker.join().unwrap();
+    });
+}
+
+/// [F2] Two who wake meet a carrier that falls asleep: it gets up, and the fiber is delivered once.
+#[test]
+fn f2_a_delivery_is_not_lost_on_a_carrier_that_falls_asleep() {
+    explore(2, || {
+        let world = World::new();
+        let wakers: Vec<_> = (0..2)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                loom::thread::spawn(move || {
+                    world.event.store(1, Ordering::Relaxed);
+                    world.sleeper().wake();
+                })
+            })
+            .collect();
+        assert!(world.wait_for_event() <= 2);
+        for waker in wakers {
+            waker.join().unwrap();
+        }
+    });
+}
+
+/// [F3] A deadline meets a wake: the fiber is made ready by one of the two, not by both and not by
+/// none.
+#[test]
+fn f3_of_a_deadline_and_a_wake_one_makes_the_fiber_ready() {
+    explore(3, || {
+        let world = World::new();
+        assert!(world.node.begin_suspension());
+        let waker = {
+            let world = Arc::clone(&world);
+            loom::thread::spawn(move || world.sleeper().wake())
+        };
+        // The carrier's wheel finds that its time has come.
+        let by_deadline = world.node.become_ready();
+        waker.join().unwrap();
+        assert_ne!(by_deadline, world.take_delivered());
+    });
+}
+
+/// What two carriers and a submitter share: slots at rest, and how many tasks are queued.
+struct Yard {
+    idle: Idle<Post>,
+    rest: Rest<usize>,
+    tasks: AtomicUsize,
+    crew: Crew,
+    post: Arc<Post>,
+}
+
+impl Yard {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            idle: Idle::with(1),
+            rest: Rest::new(1, u64::MAX),
+            tasks: AtomicUsize::new(0),
+            crew: Crew::default(),
+            post: Arc::new(Post::new(0)),
+        })
+    }
+
+    fn has_tasks(&self) -> bool {
+        // Relaxed on purpose: no weaker than a real queue's.
+        self.tasks.load(Ordering::Relaxed) > 0
+    }
+
+    /// A carrier as it rests.
+    fn lie_down(&self) {
+        let must_look = || (self.has_tasks() && !self.rest.is_empty()) || self.crew.is_dismissed();
+        if self.idle.lie_down(&self.post, false, must_look) {
+            self.post.parker.park_until(Deadline::NEVER);
+            if !self.idle.get_up_late(&self.post) {
+                self.idle.end_search(|| false);
+            }
+        } else {
+            self.idle.end_search(|| false);
+        }
+    }
+}
+
+/// [F4] A task is pushed while no slot is at rest, and a slot is brought by a carrier that will look at
+/// nothing for long: the other carrier, on its way to sleep, runs the task.
+#[test]
+fn f4_a_task_without_a_slot_is_taken_when_one_is_brought() {
+    explore(3, || {
+        let yard = Yard::new();
+        let pusher = {
+            let yard = Arc::clone(&yard);
+            loom::thread::spawn(move || {
+                yard.tasks.store(1, Ordering::Relaxed);
+                yard.idle.task_pushed(|| false);
+            })
+        };
+        let other = {
+            let yard = Arc::clone(&yard);
+            loom::thread::spawn(move || {
+                yard.rest.bring(0, Some(0), &yard.idle, || yard.has_tasks());
+            })
+        };
+        // The slot first, then the task.
+        while yard.rest.is_empty() || !yard.has_tasks() {
+            yard.lie_down();
+        }
+        pusher.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
+/// [F5] The last fiber leaves while a carrier lies down: it learns that it is not needed.
+#[test]
+fn f5_a_dismissed_carrier_does_not_sleep_on() {
+    explore(3, || {
+        let yard = Yard::new();
+        yard.crew.one_joins();
+        let closer = {
+            let yard = Arc::clone(&yard);
+            loom::thread::spawn(move || {
+                yard.crew.dismiss(0);
+                if !mutant("F5") {
+                    yard.idle.wake_all();
+                }
+            })
+        };
+        while !yard.crew.is_dismissed() {
+            yard.lie_down();
+        }
+        closer.join().unwrap();
+    });
+}
