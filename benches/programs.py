@@ -32,8 +32,17 @@ PROGRAMS = [
     Program("tbb-enqueue", "tbb", "tbb"),
     Program("mutex-queue", "mutex_queue", "g++"),
     Program("ants", "go", "ants"),
+    Program("antpool-fiber", "antpool_fiber", "antpool"),
+    Program("antpool-fiber-1", "antpool_fiber", "antpool"),
+    Program("goroutines", "go", "go"),
+    Program("goroutines-bounded", "go", "go"),
+    Program("tokio", "rust", "tokio"),
+    Program("may", "rust", "may"),
+    Program("boost-fiber", "boost_fiber", "boost"),
+    Program("boost-fiber-shared", "boost_fiber", "boost"),
 ]
-SUBJECT = PROGRAMS[0].name
+SUBJECT = "antpool"
+SUBJECT_FIBER = "antpool-fiber"
 
 
 def output_of(*command, **options):
@@ -69,8 +78,11 @@ def compile_program(out, source, before=(), after=(), needs=None):
     return path
 
 
-def build_antpool(out, options):
-    """Links the shared library, found through its SONAME in a directory of ours."""
+def antpool_library(out, options):
+    """The directory with the shared library, under the names that it is linked and found by."""
+    place = out / "lib"
+    if place in PLACED:
+        return place
     library = options.library
     if library is None:
         target = out / "target"
@@ -78,7 +90,6 @@ def build_antpool(out, options):
             [tool("cargo"), "rustc", "--lib", "--release", "--crate-type", "cdylib"],
             cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
         library = target / "release" / "libantpool.so"
-    place = out / "lib"
     place.mkdir(exist_ok=True)
     names = ["libantpool.so"]
     for line in output_of(tool("readelf"), "-d", str(library)).splitlines():
@@ -86,8 +97,20 @@ def build_antpool(out, options):
             names.append(line.split("[")[1].rstrip("]"))
     for name in names:
         shutil.copy(library, place / name)
-    return compile_program(out, "antpool.c", before=[f"-I{ROOT / 'include'}"],
-                           after=[f"-L{place}", "-lantpool", f"-Wl,-rpath,{place}"])
+    PLACED.add(place)
+    return place
+
+
+PLACED = set()
+
+
+def build_with_antpool(source):
+    """A builder that links the shared library, found through its SONAME in a directory of ours."""
+    def build(out, options):
+        place = antpool_library(out, options)
+        return compile_program(out, source, before=[f"-I{ROOT / 'include'}"],
+                               after=[f"-L{place}", "-lantpool", f"-Wl,-rpath,{place}"])
+    return build
 
 
 def build_glib(out, _options):
@@ -118,13 +141,32 @@ def build_go(out, _options):
     return path
 
 
+def build_boost_fiber(out, _options):
+    return compile_program(out, "boost_fiber.cpp", after=["-lboost_fiber", "-lboost_context"],
+                           needs="boost/fiber/all.hpp")
+
+
+def build_rust(out, _options):
+    """One program for every Rust peer: a project of its own, with its own Cargo.lock."""
+    target = out / "target-rust"
+    done = subprocess.run([tool("cargo"), "build", "--release", "--locked"], cwd=BENCHES / "rust",
+                          text=True, capture_output=True, check=False,
+                          env={**os.environ, "CARGO_TARGET_DIR": str(target)})
+    if done.returncode != 0:
+        raise Missing("cargo build failed: " + (done.stderr.strip().splitlines() or ["?"])[-1])
+    return target / "release" / "bench-peers"
+
+
 BUILDERS = {
-    "antpool": build_antpool,
+    "antpool": build_with_antpool("antpool.c"),
+    "antpool_fiber": build_with_antpool("antpool_fiber.c"),
     "glib": build_glib,
     "asio": build_asio,
     "tbb": build_tbb,
     "mutex_queue": build_mutex_queue,
     "go": build_go,
+    "rust": build_rust,
+    "boost_fiber": build_boost_fiber,
 }
 
 
@@ -137,7 +179,7 @@ def build_all(out, options, wanted):
         try:
             paths[program.build] = BUILDERS[program.build](out, options)
         except Missing as reason:
-            if program.name == SUBJECT:
+            if program.name in (SUBJECT, SUBJECT_FIBER):
                 raise
             reasons[program.build] = str(reason)
     missing = {p.name: reasons[p.build] for p in PROGRAMS
@@ -156,7 +198,15 @@ VERSIONS = {
     "ants": lambda: output_of("go", "list", "-m", "-f", "{{.Version}}",
                               "github.com/panjf2000/ants/v2", cwd=BENCHES / "go").strip(),
     "go": lambda: output_of("go", "env", "GOVERSION").strip(),
+    "tokio": lambda: locked("tokio"),
+    "may": lambda: locked("may"),
+    "boost": lambda: macro("boost/version.hpp", "BOOST_LIB_VERSION").strip('"').replace("_", "."),
 }
+
+
+def locked(crate):
+    lines = (BENCHES / "rust" / "Cargo.lock").read_text().splitlines()
+    return lines[lines.index(f'name = "{crate}"') + 1].split('"')[1]
 
 
 def macro(header, name):

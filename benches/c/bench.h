@@ -4,9 +4,11 @@
  * opened, filled, waited for and closed (bench_pool_t); everything that could make one program
  * look better than another is here, once.
  *
- *     PROGRAM NAME QUEUE TASKS WORKERS PRODUCERS
+ *     PROGRAM NAME QUEUE TASKS WORKERS PRODUCERS [SLEEP_MS WARM_UP]
  *     NAME       which pool of the program (a program may hold several)
  *     QUEUE      "unbounded", "none" (submit waits when every worker is busy), or a number
+ *     SLEEP_MS   what a task does before it is counted; a program that can, defines BENCH_SLEEPS
+ *     WARM_UP    how many tasks run before the clock starts; a tenth of them when it is not given
  *
  * prints `NAME queue=QUEUE,workers=WORKERS,producers=PRODUCERS NS_PER_TASK` and exits with 0, or
  * says on standard error what is wrong and exits with 1 (2: this pool cannot do that row).
@@ -34,6 +36,8 @@ typedef struct bench_params_t {
     long tasks;
     int workers;
     int producers;
+    long sleep_ms; /* 0: tasks are empty. */
+    long warm_up;
 } bench_params_t;
 
 /* One pool under test. The functions end the program themselves when something fails. */
@@ -158,8 +162,8 @@ static inline long bench_queue(const char *text)
 /* The main function of a program that holds `count` pools. */
 static inline int bench_main(int argc, char **argv, const bench_pool_t *pools, size_t count)
 {
-    if (argc != 6)
-        bench_fail("usage: PROGRAM NAME QUEUE TASKS WORKERS PRODUCERS");
+    if (argc != 6 && argc != 8)
+        bench_fail("usage: PROGRAM NAME QUEUE TASKS WORKERS PRODUCERS [SLEEP_MS WARM_UP]");
     const bench_pool_t *pool = NULL;
     for (size_t i = 0; i < count; i++)
         if (strcmp(pools[i].name, argv[1]) == 0)
@@ -173,12 +177,19 @@ static inline int bench_main(int argc, char **argv, const bench_pool_t *pools, s
     params.tasks = bench_number(argv[3], 10, 1L << 40);
     params.workers = (int)bench_number(argv[4], 1, 1 << 20);
     params.producers = (int)bench_number(argv[5], 1, BENCH_MAX_PRODUCERS);
+    params.sleep_ms = argc == 8 ? bench_number(argv[6], 0, 60000) : 0;
+    params.warm_up = argc == 8 ? bench_number(argv[7], 0, 1L << 40) : params.tasks / 10;
+#ifndef BENCH_SLEEPS
+    if (params.sleep_ms != 0)
+        bench_unsupported("the tasks of this program do not sleep");
+#endif
 
     if (sem_init(&bench_all_ran, 0, 0) != 0)
         bench_fail("no semaphore");
     pool->open(&params);
-    /* A tenth of the tasks first: threads exist, allocators and caches are warm. */
-    bench_round(pool, params.producers, params.tasks / 10);
+    /* Some tasks first: workers exist, allocators and caches are warm. */
+    if (params.warm_up > 0)
+        bench_round(pool, params.producers, params.warm_up);
     int64_t elapsed = bench_round(pool, params.producers, params.tasks);
     pool->close();
     if (__atomic_load_n(&bench_tasks.left, __ATOMIC_ACQUIRE) != 0)

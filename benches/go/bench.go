@@ -1,7 +1,8 @@
 // Command bench is the Go side of the benchmarks: what c/bench.h is for C and C++, with the same
 // arguments, the same warm-up, the same check and the same line of output.
 //
-//	bench NAME QUEUE TASKS WORKERS PRODUCERS
+//	bench NAME QUEUE TASKS WORKERS PRODUCERS [SLEEP_MS WARM_UP]
+//	bench NAME COST FIBERS
 package main
 
 import (
@@ -21,11 +22,16 @@ type pool interface {
 }
 
 // open makes the pool; an error means that it cannot do that row.
-type open func(queue string, workers int) (pool, error)
+type open func(name, queue string, workers int) (pool, error)
 
 var pools = map[string]open{
-	"ants": openAnts,
+	"ants":               openAnts,
+	"goroutines":         openGoroutines,
+	"goroutines-bounded": openGoroutines,
 }
+
+// napTime is what a task sleeps before it is counted; 0 in the rows of empty tasks.
+var napTime time.Duration
 
 const exitUnsupported = 2
 
@@ -38,6 +44,12 @@ var (
 	}
 	allRan = make(chan struct{}, 1)
 )
+
+// sleepingTask is the whole body of a task that sleeps.
+func sleepingTask() {
+	time.Sleep(napTime)
+	taskRan()
+}
 
 // taskRan is the whole body of an empty task: one atomic instruction, as in the C programs.
 func taskRan() {
@@ -86,21 +98,35 @@ func round(p pool, producers, count int) time.Duration {
 }
 
 func main() {
-	if len(os.Args) != 6 {
-		fail(1, "usage: bench NAME QUEUE TASKS WORKERS PRODUCERS")
+	if len(os.Args) == 4 {
+		costs(os.Args[1], os.Args[2], number(os.Args[3], 1))
+		return
+	}
+	if len(os.Args) != 6 && len(os.Args) != 8 {
+		fail(1, "usage: bench NAME QUEUE TASKS WORKERS PRODUCERS [SLEEP_MS WARM_UP]")
 	}
 	name, queue := os.Args[1], os.Args[2]
 	count, workers, producers := number(os.Args[3], 10), number(os.Args[4], 1), number(os.Args[5], 1)
+	warmUp := count / 10
+	if len(os.Args) == 8 {
+		napTime = time.Duration(number(os.Args[6], 0)) * time.Millisecond
+		warmUp = number(os.Args[7], 0)
+	}
+	if name == "goroutines" && count > 4_000_000 {
+		fail(exitUnsupported, "all at once, they would take more memory than most machines have")
+	}
 	open, known := pools[name]
 	if !known {
 		fail(1, "no pool of that name in this program")
 	}
-	p, err := open(queue, workers)
+	p, err := open(name, queue, workers)
 	if err != nil {
 		fail(exitUnsupported, err)
 	}
-	// A tenth of the tasks first: goroutines exist, allocators and caches are warm.
-	round(p, producers, count/10)
+	// Some tasks first: goroutines exist, allocators and caches are warm.
+	if warmUp > 0 {
+		round(p, producers, warmUp)
+	}
 	elapsed := round(p, producers, count)
 	p.close()
 	if tasks.left.Load() != 0 {
