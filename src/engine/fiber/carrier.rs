@@ -277,7 +277,7 @@ impl Carrier {
         begun > 0
     }
 
-    /// A task, and a slot to run it in. The slot comes first: see [F4].
+    /// A task, and a slot to run it in. The slot comes first (F4).
     fn take_task(&self) -> Option<(Slot, Task)> {
         if self.pool.queue().is_empty() {
             return None;
