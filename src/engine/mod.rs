@@ -16,7 +16,6 @@ mod os;
 pub(crate) mod thread;
 mod threads;
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::admission::Refused;
@@ -24,7 +23,7 @@ use crate::pool::Pool;
 use crate::stats::Stats;
 
 /// One kind of worker.
-pub(crate) trait Engine: Send + Sync + fmt::Debug {
+pub(crate) trait Engine: Send + Sync {
     /// Starts a worker. Called with the gate locked.
     fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused>;
 

@@ -13,7 +13,7 @@ use crate::task::TaskFn;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Held {
     function: TaskFn,
-    milliseconds: u128,
+    milliseconds: u64,
 }
 
 impl std::fmt::Display for Held {
@@ -45,7 +45,7 @@ impl Carrier {
         if let Some(function) = fiber.function() {
             self.held.set(Some(Held {
                 function,
-                milliseconds: u128::from(now.saturating_sub(self.now.get())) / 1_000_000,
+                milliseconds: now.saturating_sub(self.now.get()) / 1_000_000,
             }));
         }
     }

@@ -1,4 +1,4 @@
-//! A carrier that has nothing to do: how it looks for something, and sleeps (README, "A carrier's turn" and
+//! A carrier that has nothing to do: how it looks for something, and sleeps (README, "Turns" and
 //! "Helping").
 
 #![forbid(unsafe_code)]
