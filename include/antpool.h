@@ -46,10 +46,10 @@
  * task "blocks" then means "suspends this fiber": the carrier runs other fibers meanwhile. What blocks
  * without this library knowing (a read(), a mutex) blocks the carrier and every fiber on it: use
  * antpool_wait_fd(), antpool_sleep_ms() and antpool_block(). A fiber stays on its carrier, so
- * thread-locals keep their address, but other fibers of that carrier use the same ones; errno and
- * C++ exceptions in flight are each fiber's own. Waits in the middle of unwinding from
- * antpool_panic() block the carrier. Do not take a mutex of the C library in one place and suspend
- * before it is released.
+ * thread-locals keep their address, but other fibers of that carrier use the same ones; errno, which
+ * no call that waits changes, and C++ exceptions in flight are each fiber's own. Waits in the middle
+ * of unwinding from antpool_panic() block the carrier. Do not take a mutex of the C library in one
+ * place and suspend before it is released.
  *
  * A task that overruns its stack (64 KiB unless options.stack_size says otherwise) runs into a guard
  * of 64 KiB: the process writes a line that names the pool and ends by SIGSEGV. Frames larger than

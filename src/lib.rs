@@ -33,6 +33,7 @@ mod clock;
 mod config;
 mod current;
 mod engine;
+mod errno;
 mod error;
 pub mod ffi;
 mod fork;

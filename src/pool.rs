@@ -15,6 +15,7 @@ use crate::engine::Engine;
 #[cfg(not(loom))]
 use crate::engine::fiber::FiberEngine;
 use crate::engine::thread::ThreadEngine;
+use crate::errno::Errno;
 use crate::error::Error;
 use crate::fork;
 use crate::observer::Observer;
@@ -165,9 +166,9 @@ impl Pool {
     }
 
     /// Keeps the pool's memory for a call that may be blocked on it when it is destroyed: such a call
-    /// is let go first, but it still has to find its way out.
-    fn stay(&self) -> Option<Arc<Self>> {
-        self.itself()
+    /// is let go first, but it still has to find its way out. Keeps the caller's errno, too.
+    fn stay(&self) -> (Option<Arc<Self>>, Errno) {
+        (self.itself(), Errno::kept())
     }
 
     /// The pool, to be kept.
@@ -337,6 +338,7 @@ impl Pool {
 
     /// Closes it and waits until every worker has exited and no call is blocked on it.
     pub(crate) fn shut_down(&self) {
+        let _errno = Errno::kept();
         loop {
             self.release();
             // Closed is as good as done: somebody else has been told. A reboot that is under way is

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::{self, Deadline};
 use crate::current::Current;
+use crate::errno::Errno;
 use crate::error::Error;
 use crate::sync::{self, AtomicPtr, Ordering};
 use crate::task::TaskFn;
@@ -66,6 +67,7 @@ pub(crate) trait Suspend {
 
 /// Sleeps that long, never less.
 pub(crate) fn sleep(duration: Duration) {
+    let _errno = Errno::kept();
     let Some(fiber) = Current::suspender() else {
         return clock::sleep(duration);
     };
@@ -74,6 +76,7 @@ pub(crate) fn sleep(duration: Duration) {
 
 /// Lets others run.
 pub(crate) fn give_way() {
+    let _errno = Errno::kept();
     match Current::suspender() {
         Some(fiber) => fiber.give_way(),
         None => std::thread::yield_now(),
@@ -83,6 +86,7 @@ pub(crate) fn give_way() {
 /// Waits until the descriptor is ready for something of `interest`, and says for what.
 #[cfg(not(loom))]
 pub(crate) fn wait_fd(fd: i32, interest: Interest, deadline: Deadline) -> Result<Interest, Error> {
+    let _errno = Errno::kept();
     match Current::suspender() {
         Some(fiber) => fiber.wait_fd(fd, interest, deadline),
         None => crate::poll::wait(fd, interest, deadline),

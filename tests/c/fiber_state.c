@@ -11,9 +11,10 @@ typedef struct surroundings_t {
     antpool_t *full;
     gate_t gate;
     int fd;
+    long over;
 } surroundings_t;
 
-static surroundings_t around = {NULL, GATE_INIT, -1};
+static surroundings_t around = {NULL, GATE_INIT, -1, 0};
 
 static void by_sleeping(void)
 {
@@ -55,6 +56,14 @@ static void (*const ways[])(void) = {antpool_yield, by_sleeping, by_wait_fd, by_
                                      by_submit,     by_wait,     by_block};
 enum { WAYS = sizeof ways / sizeof *ways, FIBERS = 50 };
 
+/* Contends for the locks that the ways above take. */
+static void *get_in_the_way(void *arg)
+{
+    for (; !tally_get(&around.over); sched_yield())
+        CHECK_EQ(stats_of(around.full).running, 1);
+    return arg;
+}
+
 /* Runs the task on many fibers of one carrier, with all that the ways need; its stats. */
 static antpool_stats_t run_among_others(antpool_options_t options, antpool_task_fn fn)
 {
@@ -67,8 +76,12 @@ static antpool_stats_t run_among_others(antpool_options_t options, antpool_task_
     spec_hold(around.full, &around.gate, 1);
     for (long i = 0; i < FIBERS; i++)
         players[i] = i;
+    around.over = 0;
+    pthread_t rival = spec_thread(get_in_the_way, NULL);
     SUBMIT_EACH(pool, fn, players, FIBERS);
     CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    tally_add(&around.over, 1);
+    spec_join(rival);
     antpool_stats_t stats = stats_of(pool);
     CHECK_EQ(stats.completed, FIBERS);
     spec_destroy(pool);

@@ -13,12 +13,13 @@ use std::ptr;
 use super::carrier::Carrier;
 use super::node::Node;
 use super::stack::{GUARD, Stack};
-use super::switch::{self, Bounds, Context, WayBack};
+use super::switch::{Bounds, Context, WayBack};
 use super::wheel::{Place, Timed};
 use crate::admission::Next;
 use crate::clock::Deadline;
 use crate::current::Current;
 use crate::engine::duty::{Duty, Legacy};
+use crate::errno::Errno;
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
@@ -218,13 +219,11 @@ impl Fiber {
     fn leave(&self) {
         let carrier = self.carrier();
         carrier.note_time(self);
-        let errno = switch::errno().get();
         if carrier.has_nothing_of_the_fibers() {
             self.go();
         } else {
             self.leave_with_more();
         }
-        switch::errno().set(errno);
     }
 
     /// The same with what few fibers have: apart, so that the others need no room for it.
@@ -394,6 +393,7 @@ impl Suspend for Fiber {
     }
 
     fn block(&self, function: TaskFn, arg: *mut c_void) -> Result<Option<String>, Error> {
+        let _errno = Errno::kept();
         self.carrier().engine().block(self.pool(), function, arg)
     }
 

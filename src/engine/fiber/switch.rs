@@ -7,7 +7,6 @@
 
 #[cfg(not(antpool_stand_in))]
 pub(super) use stacks::{Context, WayBack};
-use std::cell::Cell;
 
 #[cfg(antpool_stand_in)]
 pub(super) use stand_in::{Context, WayBack};
@@ -23,15 +22,6 @@ pub(super) struct Bounds {
 
 /// What a context runs: it gets its argument, and how to get back to who resumes it.
 pub(super) type Body = unsafe fn(*const (), WayBack);
-
-/// The calling thread's errno, which a fiber takes along.
-#[inline]
-pub(super) fn errno() -> &'static Cell<i32> {
-    // SAFETY: no conditions.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: the thread's own, for as long as it lives, and nobody keeps it.
-    unsafe { &*errno.cast::<Cell<i32>>() }
-}
 
 #[cfg(not(antpool_stand_in))]
 mod stacks {
