@@ -24,6 +24,9 @@ class Program:
     version: str  # a key of VERSIONS
 
 
+# The same closure through antpool.hpp and by C calls, for each way in which one is passed.
+CLOSURES = ("c-0", "hpp-0", "c-8", "hpp-8", "c-32", "hpp-32", "hpp-heap")
+
 PROGRAMS = [
     Program("antpool", "antpool", "antpool"),
     Program("glib", "glib", "glib"),
@@ -40,6 +43,7 @@ PROGRAMS = [
     Program("may", "rust", "may"),
     Program("boost-fiber", "boost_fiber", "boost"),
     Program("boost-fiber-shared", "boost_fiber", "boost"),
+    *(Program(name, "antpool_hpp", "antpool") for name in CLOSURES),
 ]
 SUBJECT = "antpool"
 SUBJECT_FIBER = "antpool-fiber"
@@ -160,6 +164,7 @@ def build_rust(out, _options):
 BUILDERS = {
     "antpool": build_with_antpool("antpool.c"),
     "antpool_fiber": build_with_antpool("antpool_fiber.c"),
+    "antpool_hpp": build_with_antpool("antpool_hpp.cpp"),
     "glib": build_glib,
     "asio": build_asio,
     "tbb": build_tbb,

@@ -1,10 +1,12 @@
-# Header, both libraries, a pkg-config file and a CMake package. All of it may be moved together
+# Headers, both libraries, a pkg-config file and a CMake package. All of it may be moved together
 # to another place afterwards: nothing installed names the prefix.
 
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-install(FILES "${PROJECT_SOURCE_DIR}/include/antpool.h"
+install(FILES
+    "${PROJECT_SOURCE_DIR}/include/antpool.h"
+    "${PROJECT_SOURCE_DIR}/include/antpool.hpp"
     DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT dev)
 install(FILES "${antpool_lib_dir}/${antpool_shared_file}" "${antpool_lib_dir}/${antpool_soname}"
     DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)

@@ -1,0 +1,853 @@
+/**
+ * @file antpool.hpp
+ * antpool for C++17 and later: header-only, over antpool.h.
+ *
+ * SPDX-License-Identifier: MIT
+ *
+ * The first program:
+ *
+ *     antpool::pool pool(8);
+ *     pool.submit([] { std::puts("a task"); });
+ *     std::future<int> sum = pool.async([] { return 40 + 2; });
+ *     std::printf("%d\n", sum.get());
+ *     pool.wait();
+ *
+ * What antpool.h says of pools, tasks, threads, fork() and exit() holds here too; each function
+ * names the C call that it stands for. What is added:
+ *
+ * - Errors. A function throws std::system_error with an antpool::status as its code. The same
+ *   function with std::nothrow as its first argument returns the status instead. The functions
+ *   whose name begins with try_ or ends in _for return false when there was no room or no time,
+ *   and throw on everything else. Compiled without exceptions, a function that would throw writes
+ *   its message to stderr and aborts; use the forms with std::nothrow there.
+ * - Callables. Whatever can be called without arguments, move-only ones included, is decayed,
+ *   copied or moved into the task, called once as an rvalue and destroyed on the worker; what it
+ *   returns is ignored. One that is trivially copyable and not larger than ANTPOOL_COPY_MAX costs
+ *   no allocation, others cost one. If the submit is refused, the pool's copy is destroyed without
+ *   a call, before the submit returns. An empty std::function or a null function pointer is
+ *   status::invalid_argument.
+ * - Failures. An exception that leaves a submitted task is given to the panic handler with its
+ *   what(), after the callable has been destroyed. In async() it travels in the future instead.
+ * - Durations of any std::chrono type are rounded up to milliseconds; negative ones do not wait,
+ *   those beyond 2^62 milliseconds wait without limit.
+ */
+#ifndef ANTPOOL_HPP
+#define ANTPOOL_HPP
+
+#if __cplusplus < 201703L
+#error "antpool.hpp needs C++17 or later"
+#endif
+
+#include <antpool.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <future>
+#include <memory>
+#include <new>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+/// @cond
+/* Code compiled against another version, or without exceptions, can be in the same program: each
+ * variant of this header has names of its own, although nobody has to write them. */
+#if defined(__cpp_exceptions)
+#define ANTPOOL_HPP_VARIANT v0_1
+#else
+#define ANTPOOL_HPP_VARIANT v0_1_noexceptions
+#endif
+/// @endcond
+
+/** antpool for C++. */
+namespace antpool {
+inline namespace ANTPOOL_HPP_VARIANT {
+
+static_assert(ANTPOOL_VERSION_MAJOR == 0 && ANTPOOL_VERSION_MINOR == 1,
+              "antpool.hpp and antpool.h are of different versions");
+
+// ---- Errors --------------------------------------------------------------------------------
+
+/**
+ * What a call says: antpool_status_t as a scoped enumeration.
+ *
+ * It converts to std::error_code, whose category is error_category(), and compares with one.
+ */
+enum class [[nodiscard]] status : int {
+    ok = ANTPOOL_OK,
+    invalid_argument = ANTPOOL_ERR_INVALID_ARGUMENT,
+    closed = ANTPOOL_ERR_CLOSED,
+    overload = ANTPOOL_ERR_OVERLOAD,
+    timed_out = ANTPOOL_ERR_TIMED_OUT,
+    no_function = ANTPOOL_ERR_NO_FUNCTION,
+    invalid_expiry = ANTPOOL_ERR_INVALID_EXPIRY,
+    invalid_preallocation = ANTPOOL_ERR_INVALID_PREALLOC,
+    invalid_pool_index = ANTPOOL_ERR_INVALID_POOL_INDEX,
+    invalid_strategy = ANTPOOL_ERR_INVALID_STRATEGY,
+    invalid_pool_count = ANTPOOL_ERR_INVALID_POOL_COUNT,
+    spawn = ANTPOOL_ERR_SPAWN,
+    no_memory = ANTPOOL_ERR_NO_MEMORY,
+    deadlock = ANTPOOL_ERR_DEADLOCK,
+    forked = ANTPOOL_ERR_FORKED,
+    canceled = ANTPOOL_ERR_CANCELED,
+    already_started = ANTPOOL_ERR_ALREADY_STARTED,
+    unsupported = ANTPOOL_ERR_UNSUPPORTED,
+};
+
+/** The name of a status, such as "ANTPOOL_ERR_CLOSED"; it lives as long as the library. */
+[[nodiscard]] inline const char *status_name(status value) noexcept
+{
+    return antpool_status_name(static_cast<int>(value));
+}
+
+/** A sentence about a status, such as "the pool is closed"; it lives as long as the library. */
+[[nodiscard]] inline const char *status_message(status value) noexcept
+{
+    return antpool_status_message(static_cast<int>(value));
+}
+
+/**
+ * The category of the error codes: its name is "antpool", its messages are those of the library.
+ *
+ * Statuses that std::errc has a word for compare equal to it, such as status::timed_out to
+ * std::errc::timed_out.
+ */
+[[nodiscard]] inline const std::error_category &error_category() noexcept
+{
+    class category final : public std::error_category {
+    public:
+        const char *name() const noexcept override { return "antpool"; }
+        std::string message(int value) const override { return antpool_status_message(value); }
+        std::error_condition default_error_condition(int value) const noexcept override
+        {
+            switch (static_cast<status>(value)) {
+            case status::invalid_argument: return std::errc::invalid_argument;
+            case status::overload:
+            case status::spawn: return std::errc::resource_unavailable_try_again;
+            case status::timed_out: return std::errc::timed_out;
+            case status::no_memory: return std::errc::not_enough_memory;
+            case status::deadlock: return std::errc::resource_deadlock_would_occur;
+            case status::canceled: return std::errc::operation_canceled;
+            case status::unsupported: return std::errc::not_supported;
+            default: return {value, *this};
+            }
+        }
+    };
+    static const category instance;
+    return instance;
+}
+
+/** Makes a status a std::error_code; found by argument-dependent lookup. */
+[[nodiscard]] inline std::error_code make_error_code(status value) noexcept
+{
+    return {static_cast<int>(value), error_category()};
+}
+
+/// @cond
+namespace detail {
+
+[[noreturn, gnu::cold, gnu::noinline]] inline void raise(status value, const char *call)
+{
+#if defined(__cpp_exceptions)
+    throw std::system_error(make_error_code(value), call);
+#else
+    std::fprintf(stderr, "%s: %s\n", call, status_message(value));
+    std::abort();
+#endif
+}
+
+inline void require(status value, const char *call)
+{
+    if (value != status::ok)
+        raise(value, call);
+}
+
+// For calls that may find no room or run out of time: that is an answer, and not an error.
+inline bool succeeded(status value, const char *call)
+{
+    if (value == status::overload || value == status::timed_out)
+        return false;
+    require(value, call);
+    return true;
+}
+
+template <class Rep, class Period>
+std::uint64_t milliseconds_of(std::chrono::duration<Rep, Period> duration) noexcept
+{
+    using exact = std::chrono::duration<long double, std::milli>;
+    constexpr long double limit = 4611686018427387904.0L;
+    if (!(duration > duration.zero()))
+        return 0;
+    if (exact(duration).count() >= limit)
+        return ANTPOOL_WAIT_FOREVER;
+    const auto rounded = std::chrono::ceil<std::chrono::milliseconds>(duration);
+    return static_cast<std::uint64_t>(rounded.count());
+}
+
+// ---- Tasks ---------------------------------------------------------------------------------
+
+// Calls the caller's code on a worker. The library catches what leaves it, if the process had the
+// C++ runtime when the library was loaded. A plugin may bring that runtime later; a what() arrives
+// then too, because it is taken here. What is no std::exception may be a panic or the end of the
+// thread, which are not to be caught, and stays the library's.
+template <class Body> void guarded(Body &&body)
+{
+#if defined(__cpp_exceptions)
+    try {
+        body();
+    } catch (const std::exception &exception) {
+        antpool_task_fail(exception.what());
+    }
+#else
+    body();
+#endif
+}
+
+template <class Task> void call(Task &task)
+{
+    detail::guarded([&] { static_cast<void>(std::invoke(std::move(task))); });
+}
+
+template <class Task>
+inline constexpr bool fits_into_copy = std::is_trivially_copyable_v<Task> &&
+                                       sizeof(Task) <= ANTPOOL_COPY_MAX &&
+                                       alignof(Task) <= alignof(std::max_align_t);
+
+template <class Task>
+inline constexpr bool fits_into_pointer = fits_into_copy<Task> && sizeof(Task) <= sizeof(void *) &&
+                                          alignof(Task) <= alignof(void *);
+
+// The callable is the bytes of the argument. A union holds it without making one first.
+template <class Task> void run_in_pointer(void *arg)
+{
+    union holder {
+        Task task;
+        holder() {}
+    } held;
+    std::memcpy(static_cast<void *>(std::addressof(held.task)), &arg, sizeof held.task);
+    detail::call(held.task);
+}
+
+// The callable is the copy inside the library's task.
+template <class Task> void run_in_copy(void *arg)
+{
+    detail::call(*static_cast<Task *>(arg));
+}
+
+template <class Task> struct owned {
+    Task task;
+};
+
+// The callable is on the heap. It is destroyed before the panic handler hears of a failure.
+template <class Task> void run_owned(void *arg)
+{
+    const std::unique_ptr<owned<Task>> keeper(static_cast<owned<Task> *>(arg));
+    detail::call(keeper->task);
+}
+
+// The three kinds of submitting.
+struct waiting {
+    static constexpr bool copies = true;
+    antpool_status_t plain(antpool_t *pool, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_submit(pool, fn, arg);
+    }
+    antpool_status_t copy(antpool_t *pool, antpool_task_fn fn, const void *data,
+                          std::size_t size) const noexcept
+    {
+        return antpool_submit_copy(pool, fn, data, size);
+    }
+};
+
+struct trying {
+    static constexpr bool copies = true;
+    antpool_status_t plain(antpool_t *pool, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_try_submit(pool, fn, arg);
+    }
+    antpool_status_t copy(antpool_t *pool, antpool_task_fn fn, const void *data,
+                          std::size_t size) const noexcept
+    {
+        return antpool_try_submit_copy(pool, fn, data, size);
+    }
+};
+
+// The library has no timed submit that copies.
+struct waiting_for {
+    static constexpr bool copies = false;
+    std::uint64_t timeout_ms;
+    antpool_status_t plain(antpool_t *pool, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_submit_timeout(pool, fn, arg, timeout_ms);
+    }
+};
+
+template <class Callable> bool is_empty(const Callable &) noexcept
+{
+    return false;
+}
+template <class Function> bool is_empty(Function *const &function) noexcept
+{
+    return function == nullptr;
+}
+template <class Signature> bool is_empty(const std::function<Signature> &function) noexcept
+{
+    return function == nullptr;
+}
+
+template <class Callable>
+inline constexpr bool moves_quietly =
+    std::is_nothrow_constructible_v<std::decay_t<Callable>, Callable>;
+
+template <class How, class Callable>
+status place(const How &how, antpool_t *pool, Callable &&callable) noexcept(moves_quietly<Callable>)
+{
+    using task_type = std::decay_t<Callable>;
+    static_assert(std::is_invocable_v<task_type>, "a task is called without arguments");
+    if (detail::is_empty(callable))
+        return status::invalid_argument;
+    if constexpr (fits_into_pointer<task_type>) {
+        void *arg = nullptr;
+        if constexpr (!std::is_empty_v<task_type>) {
+            const task_type task(std::forward<Callable>(callable));
+            std::memcpy(&arg, std::addressof(task), sizeof task);
+        }
+        return status(how.plain(pool, run_in_pointer<task_type>, arg));
+    } else if constexpr (How::copies && fits_into_copy<task_type>) {
+        const task_type task(std::forward<Callable>(callable));
+        return status(how.copy(pool, run_in_copy<task_type>, std::addressof(task), sizeof task));
+    } else {
+        std::unique_ptr<owned<task_type>> keeper(
+            new (std::nothrow) owned<task_type>{task_type(std::forward<Callable>(callable))});
+        if (!keeper)
+            return status::no_memory;
+        const status result = status(how.plain(pool, run_owned<task_type>, keeper.get()));
+        if (result == status::ok)
+            static_cast<void>(keeper.release());
+        return result;
+    }
+}
+
+} // namespace detail
+/// @endcond
+
+// ---- Pools ---------------------------------------------------------------------------------
+
+/** A timeout that never passes. */
+inline constexpr std::chrono::milliseconds forever = std::chrono::milliseconds::max();
+/** The capacity of a pool without a limit of its own. */
+inline constexpr std::int64_t unlimited = ANTPOOL_UNLIMITED;
+/** An options::queue_capacity that grows with the tasks. */
+inline constexpr std::size_t unbounded = ANTPOOL_QUEUE_UNBOUNDED;
+
+/**
+ * What can be done with a pool, whoever owns it: the common part of pool and pool_view.
+ *
+ * An object is a handle, so that all of this is const; any number of threads may use one at the
+ * same time, inside tasks too. On an empty handle functions say status::invalid_argument, and
+ * getters 0.
+ */
+class pool_operations {
+public:
+    /**
+     * Submits a task, waiting for room while the pool is full: antpool_submit().
+     *
+     * @throws std::system_error with invalid_argument, closed, overload, deadlock, spawn,
+     *         no_memory or forked; and what copying or moving the callable throws. The task will
+     *         not run then.
+     */
+    template <class Callable> void submit(Callable &&callable) const
+    {
+        detail::require(submit(std::nothrow, std::forward<Callable>(callable)), "antpool: submit");
+    }
+    /** As submit(), with the status as its result. Only the callable's own copy or move throws. */
+    template <class Callable>
+    status submit(std::nothrow_t, Callable &&callable) const
+        noexcept(detail::moves_quietly<Callable>)
+    {
+        return detail::place(detail::waiting{}, handle_, std::forward<Callable>(callable));
+    }
+
+    /**
+     * Submits a task if there is room now: antpool_try_submit(). Never waits.
+     *
+     * @return false if the pool is full.
+     * @throws std::system_error as submit() does, overload excepted.
+     */
+    template <class Callable> [[nodiscard]] bool try_submit(Callable &&callable) const
+    {
+        return detail::succeeded(try_submit(std::nothrow, std::forward<Callable>(callable)),
+                                 "antpool: try_submit");
+    }
+    /** As try_submit(), with the status as its result; overload if the pool is full. */
+    template <class Callable>
+    status try_submit(std::nothrow_t, Callable &&callable) const
+        noexcept(detail::moves_quietly<Callable>)
+    {
+        return detail::place(detail::trying{}, handle_, std::forward<Callable>(callable));
+    }
+
+    /**
+     * Submits a task, waiting for room at most as long as it is told, also on a nonblocking pool:
+     * antpool_submit_timeout(). A callable larger than a pointer costs an allocation.
+     *
+     * @return false if there was no room in time, or options::max_blocking_tasks callers waited.
+     * @throws std::system_error as submit() does, overload excepted.
+     */
+    template <class Rep, class Period, class Callable>
+    [[nodiscard]] bool submit_for(std::chrono::duration<Rep, Period> timeout,
+                                  Callable &&callable) const
+    {
+        return detail::succeeded(
+            submit_for(std::nothrow, timeout, std::forward<Callable>(callable)),
+            "antpool: submit_for");
+    }
+    /** As submit_for(), with the status as its result; timed_out if there was no room in time. */
+    template <class Rep, class Period, class Callable>
+    status submit_for(std::nothrow_t, std::chrono::duration<Rep, Period> timeout,
+                      Callable &&callable) const noexcept(detail::moves_quietly<Callable>)
+    {
+        return detail::place(detail::waiting_for{detail::milliseconds_of(timeout)}, handle_,
+                             std::forward<Callable>(callable));
+    }
+
+    /**
+     * Submits a task as submit() does, and returns the future of what it returns or throws. Such
+     * an exception is no failure of the task: the panic handler does not hear of it.
+     *
+     * Unlike that of std::async(), the future does not wait in its destructor. A task that waits
+     * for the future of another task of its own pool occupies a worker meanwhile. For the other
+     * ways of submitting, submit a std::packaged_task. The callable must not call antpool_panic().
+     *
+     * @throws std::system_error as submit() does. There is no future then.
+     */
+    template <class Callable>
+    [[nodiscard]] std::future<std::invoke_result_t<std::decay_t<Callable>>>
+    async(Callable &&callable) const
+    {
+        using result = std::invoke_result_t<std::decay_t<Callable>>;
+        if (detail::is_empty(callable))
+            detail::raise(status::invalid_argument, "antpool: async");
+        std::packaged_task<result()> task(
+            [callable = std::decay_t<Callable>(std::forward<Callable>(callable))]() mutable
+            -> result { return std::invoke(std::move(callable)); });
+        std::future<result> future = task.get_future();
+        detail::require(submit(std::nothrow, std::move(task)), "antpool: async");
+        return future;
+    }
+
+    /**
+     * Waits until no accepted task is unfinished: antpool_wait(). The pool stays open.
+     *
+     * @throws std::system_error with deadlock from inside a task of this pool, or forked.
+     */
+    void wait() const { detail::require(wait(std::nothrow), "antpool: wait"); }
+    /** As wait(), with the status as its result. */
+    status wait(std::nothrow_t) const noexcept { return status(antpool_wait(handle_)); }
+
+    /**
+     * As wait(), for at most as long as it is told: antpool_wait_timeout().
+     *
+     * @return false if the time had passed first.
+     */
+    template <class Rep, class Period>
+    [[nodiscard]] bool wait_for(std::chrono::duration<Rep, Period> timeout) const
+    {
+        return detail::succeeded(wait_for(std::nothrow, timeout), "antpool: wait_for");
+    }
+    /** As wait_for(), with the status as its result; timed_out if the time had passed first. */
+    template <class Rep, class Period>
+    status wait_for(std::nothrow_t, std::chrono::duration<Rep, Period> timeout) const noexcept
+    {
+        return status(antpool_wait_timeout(handle_, detail::milliseconds_of(timeout)));
+    }
+
+    /**
+     * Changes the capacity: antpool_tune(). Waits for no task and interrupts none.
+     *
+     * @throws std::system_error with invalid_argument, unsupported or forked.
+     */
+    void tune(std::int64_t capacity) const
+    {
+        detail::require(tune(std::nothrow, capacity), "antpool: tune");
+    }
+    /** As tune(), with the status as its result. */
+    status tune(std::nothrow_t, std::int64_t capacity) const noexcept
+    {
+        return status(antpool_tune(handle_, capacity));
+    }
+
+    /**
+     * Closes the pool: antpool_release(). It accepts nothing any more; what it has accepted still
+     * runs. Does not wait.
+     *
+     * @throws std::system_error with forked.
+     */
+    void release() const { detail::require(release(std::nothrow), "antpool: release"); }
+    /** As release(), with the status as its result. */
+    status release(std::nothrow_t) const noexcept { return status(antpool_release(handle_)); }
+
+    /**
+     * Closes the pool and waits until every worker has exited: antpool_release_timeout().
+     *
+     * @return true also if they had exited before; false if the time had passed first: the pool
+     *         stays closed, and the call may be made again to go on waiting.
+     * @throws std::system_error with deadlock from inside a task of this pool, canceled if
+     *         reboot() opened the pool again, or forked.
+     */
+    template <class Rep, class Period>
+    [[nodiscard]] bool release_for(std::chrono::duration<Rep, Period> timeout) const
+    {
+        const status result = release_for(std::nothrow, timeout);
+        return result == status::closed || detail::succeeded(result, "antpool: release_for");
+    }
+    /** As antpool_release_timeout(): closed if an earlier call has returned ok for this closing. */
+    template <class Rep, class Period>
+    status release_for(std::nothrow_t, std::chrono::duration<Rep, Period> timeout) const noexcept
+    {
+        return status(antpool_release_timeout(handle_, detail::milliseconds_of(timeout)));
+    }
+
+    /**
+     * Opens a closed pool again, also in a forked child: antpool_reboot(). Does not wait.
+     *
+     * @throws std::system_error with spawn if the system refused one of options::min_workers.
+     */
+    void reboot() const { detail::require(reboot(std::nothrow), "antpool: reboot"); }
+    /** As reboot(), with the status as its result. */
+    status reboot(std::nothrow_t) const noexcept { return status(antpool_reboot(handle_)); }
+
+    /**
+     * One consistent look at the pool: antpool_get_stats().
+     *
+     * @throws std::system_error with forked.
+     */
+    [[nodiscard]] antpool_stats_t stats() const
+    {
+        antpool_stats_t stats = ANTPOOL_STATS_INIT;
+        detail::require(this->stats(std::nothrow, stats), "antpool: stats");
+        return stats;
+    }
+    /** As stats(), with the status as its result; out_stats is written if that is ok. */
+    status stats(std::nothrow_t, antpool_stats_t &out_stats) const noexcept
+    {
+        antpool_stats_t stats = ANTPOOL_STATS_INIT;
+        const status result = status(antpool_get_stats(handle_, &stats));
+        if (result == status::ok)
+            out_stats = stats;
+        return result;
+    }
+
+    /** How many workers it may have, or unlimited: antpool_capacity(). */
+    [[nodiscard]] std::int64_t capacity() const noexcept { return antpool_capacity(handle_); }
+    /** How many workers live, busy and idle: antpool_running(). */
+    [[nodiscard]] std::int64_t running() const noexcept { return antpool_running(handle_); }
+    /** How many workers have a task: antpool_busy(). */
+    [[nodiscard]] std::int64_t busy() const noexcept { return antpool_busy(handle_); }
+    /** How many submits would be accepted now, or unlimited: antpool_available(). */
+    [[nodiscard]] std::int64_t available() const noexcept { return antpool_available(handle_); }
+    /** How many callers wait to submit: antpool_waiting(). */
+    [[nodiscard]] std::int64_t waiting() const noexcept { return antpool_waiting(handle_); }
+    /** Whether it is closed, or the handle empty: antpool_is_closed(). */
+    [[nodiscard]] bool is_closed() const noexcept { return antpool_is_closed(handle_); }
+
+    /** The handle for calls of antpool.h, which may be mixed with those of this header. */
+    [[nodiscard]] antpool_t *native_handle() const noexcept { return handle_; }
+    /** Whether there is a pool behind this handle. */
+    [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+    /// @cond
+protected:
+    pool_operations() = default;
+    explicit pool_operations(antpool_t *handle) noexcept : handle_(handle) {}
+    pool_operations(const pool_operations &) = default;
+    pool_operations &operator=(const pool_operations &) = default;
+    ~pool_operations() = default;
+
+    antpool_t *handle_ = nullptr;
+    /// @endcond
+};
+
+/** A pool that something else owns and keeps alive; copied as a pointer is. */
+class pool_view : public pool_operations {
+public:
+    /** No pool. */
+    pool_view() = default;
+    /** The pool of a handle. */
+    explicit pool_view(antpool_t *handle) noexcept : pool_operations(handle) {}
+    /** The pool of somebody else; a pool becomes a view by itself where one is asked for. */
+    pool_view(const pool_operations &other) noexcept : pool_operations(other) {}
+
+    /** Whether both are of the same pool. */
+    friend bool operator==(pool_view left, pool_view right) noexcept
+    {
+        return left.native_handle() == right.native_handle();
+    }
+    /** Whether they are of different pools. */
+    friend bool operator!=(pool_view left, pool_view right) noexcept { return !(left == right); }
+};
+
+/** The pool that the whole process shares and nobody ends: antpool_default(). */
+[[nodiscard]] inline pool_view default_pool() noexcept
+{
+    return pool_view(antpool_default());
+}
+
+/** The pool whose task is calling, or an empty view outside any: antpool_current(). */
+[[nodiscard]] inline pool_view current_pool() noexcept
+{
+    return pool_view(antpool_current());
+}
+
+/** What a worker is: antpool_worker_kind_t. */
+enum class worker_kind : std::uint32_t {
+    thread = ANTPOOL_WORKER_THREAD,
+    fiber = ANTPOOL_WORKER_FIBER,
+};
+
+/** How much a line of the log matters: antpool_log_level_t. */
+enum class log_level : int {
+    error = ANTPOOL_LOG_ERROR,
+    warning = ANTPOOL_LOG_WARNING,
+    info = ANTPOOL_LOG_INFO,
+};
+
+/** A task that failed, as options::panic_handler sees it. */
+struct panic_info {
+    pool_view pool;           /**< The pool it ran on. */
+    std::string_view message; /**< What went wrong; ends with a NUL, valid during the call. */
+};
+
+/**
+ * How a pool is to behave: antpool_options_t. What is left alone has the default.
+ *
+ *     antpool::pool pool(8, {.expiry = 5s, .queue_capacity = 100, .name = "resize"});   // C++20
+ *
+ * The functions are kept by the pool, and destroyed after its last worker has exited. They are
+ * called on workers, by several at once, and may do what a task may; an exception that leaves one
+ * is logged.
+ */
+struct options {
+    /** An idle worker exits after this long without a task. 0 means one second. */
+    std::chrono::milliseconds expiry{0};
+    /** Idle workers stay for ever. */
+    bool disable_purge = false;
+    /** Allocate all bookkeeping at once; such a pool cannot be tuned. */
+    bool pre_alloc = false;
+    /** submit() to a full pool says overload instead of waiting. */
+    bool nonblocking = false;
+    /** Without a panic handler: a failed task is logged, then the process is aborted. */
+    bool abort_on_panic = false;
+    /** What a worker is. */
+    worker_kind worker = worker_kind::thread;
+    /** How many callers may wait to submit at one time; 0 means any number. */
+    std::size_t max_blocking_tasks = 0;
+    /** How many tasks are accepted beyond the capacity, to wait for a worker; or unbounded. */
+    std::size_t queue_capacity = 0;
+    /** Workers that are started with the pool and never expire. */
+    std::size_t min_workers = 0;
+    /** Fibers only: threads that run them; 0 means as many as there are usable CPUs. */
+    std::size_t carriers = 0;
+    /** Fibers only: threads for blocking calls; 0 means 512. */
+    std::size_t max_block_threads = 0;
+    /** Bytes of stack of each worker; 0 means the default of its kind. */
+    std::size_t stack_size = 0;
+    /** Names the pool in logs and its threads in debuggers; empty means "antpool". */
+    std::string name{};
+    /** Called once for each failed task, as the end of that task. Without: a line of the log. */
+    std::function<void(const panic_info &)> panic_handler{};
+    /** Called with each line of the log, which is valid during the call. Without: stderr. */
+    std::function<void(log_level, std::string_view)> logger{};
+    /** Called on each worker's thread before its first task, with the worker's index. */
+    std::function<void(pool_view, std::size_t)> on_worker_start{};
+    /** Called on each worker's thread after its last task, with the worker's index. */
+    std::function<void(pool_view, std::size_t)> on_worker_stop{};
+};
+
+/// @cond
+namespace detail {
+
+inline void on_panic(void *data, const antpool_panic_info_t *info)
+{
+    const auto &handler = static_cast<const options *>(data)->panic_handler;
+    detail::guarded([&] { handler(panic_info{pool_view(info->pool), info->message}); });
+}
+
+inline void on_line(void *data, antpool_log_level_t level, const char *message)
+{
+    const auto &logger = static_cast<const options *>(data)->logger;
+    detail::guarded([&] { logger(static_cast<log_level>(level), message); });
+}
+
+template <std::function<void(pool_view, std::size_t)> options::*hook>
+void on_worker(void *data, antpool_t *pool, std::size_t index)
+{
+    detail::guarded([&] { (static_cast<const options *>(data)->*hook)(pool_view(pool), index); });
+}
+
+// The functions among the options are called through a pointer to them.
+inline antpool_options_t options_for_c(options &from) noexcept
+{
+    antpool_options_t to = ANTPOOL_OPTIONS_INIT;
+    to.expiry_ms = static_cast<std::int64_t>(from.expiry.count());
+    to.disable_purge = from.disable_purge;
+    to.pre_alloc = from.pre_alloc;
+    to.nonblocking = from.nonblocking;
+    to.abort_on_panic = from.abort_on_panic;
+    to.worker_kind = static_cast<std::uint32_t>(from.worker);
+    to.max_blocking_tasks = from.max_blocking_tasks;
+    to.queue_capacity = from.queue_capacity;
+    to.min_workers = from.min_workers;
+    to.carriers = from.carriers;
+    to.max_block_threads = from.max_block_threads;
+    to.stack_size = from.stack_size;
+    to.name = from.name.empty() ? nullptr : from.name.c_str();
+    to.panic_handler = from.panic_handler ? on_panic : nullptr;
+    to.logger = from.logger ? on_line : nullptr;
+    to.on_worker_start = from.on_worker_start ? on_worker<&options::on_worker_start> : nullptr;
+    to.on_worker_stop = from.on_worker_stop ? on_worker<&options::on_worker_stop> : nullptr;
+    to.panic_data = to.logger_data = to.worker_data = &from;
+    return to;
+}
+
+} // namespace detail
+/// @endcond
+
+/** A pool whose owner has given it up: see pool::detach(). */
+struct detached_pool {
+    antpool_t *handle = nullptr;     /**< To be ended with antpool_destroy(). */
+    std::unique_ptr<options> kept{}; /**< What the pool calls; to be kept until then. */
+};
+
+/**
+ * A pool and its end: the destructor closes it and waits until every accepted task has run and
+ * every worker has exited. Moved, never copied.
+ *
+ * What changes the object itself (moving, swap(), open(), close(), detach()) is for one thread, and
+ * for no time at which another thread uses it; close() and the destructor allow for the tasks that
+ * they wait for.
+ *
+ * The destructor must not run inside one of the pool's own tasks, where it could only wait for
+ * itself: it writes a line to stderr and calls std::terminate(). Give tasks a pool_view, or a
+ * reference, rather than a share in the ownership; where a task may be the last owner, call
+ * close() elsewhere first.
+ */
+class pool : public pool_operations {
+public:
+    /** No pool; see open(). */
+    pool() = default;
+    /** As open(). */
+    explicit pool(std::int64_t capacity, options how = {}) { open(capacity, std::move(how)); }
+    /** Takes over what detach() gave up, or a handle made by C calls: `pool({handle})`. */
+    explicit pool(detached_pool other) noexcept
+        : pool_operations(other.handle), options_(std::move(other.kept))
+    {
+    }
+    /** Takes the other's pool, and leaves it empty. */
+    pool(pool &&other) noexcept
+        : pool_operations(std::exchange(other.handle_, nullptr)),
+          options_(std::move(other.options_))
+    {
+    }
+    /** Ends the pool that it has, as the destructor does; then takes the other's. */
+    pool &operator=(pool &&other) noexcept
+    {
+        pool(std::move(other)).swap(*this);
+        return *this;
+    }
+    /** Ends the pool, as close() does, or the process: see above. */
+    ~pool()
+    {
+        const status result = close(std::nothrow);
+        if (result != status::ok) {
+            std::fprintf(stderr, "antpool: the destructor of a pool: %s\n", status_message(result));
+            std::terminate();
+        }
+    }
+
+    /**
+     * Makes the pool of an empty object: antpool_new(). No thread is started, but
+     * options::min_workers.
+     *
+     * @param capacity the most workers, 1 to ANTPOOL_CAPACITY_MAX, or unlimited.
+     * @param how how it is to behave.
+     * @throws std::system_error as antpool_new() says, or invalid_argument if the object has a
+     *         pool already. Nothing has happened then.
+     */
+    void open(std::int64_t capacity, options how = {})
+    {
+        detail::require(open(std::nothrow, capacity, std::move(how)), "antpool: open");
+    }
+    /** As open(), with the status as its result. */
+    status open(std::nothrow_t, std::int64_t capacity, options how = {}) noexcept
+    {
+        if (handle_ != nullptr)
+            return status::invalid_argument;
+        std::unique_ptr<options> kept(new (std::nothrow) options(std::move(how)));
+        if (!kept)
+            return status::no_memory;
+        const antpool_options_t native = detail::options_for_c(*kept);
+        const status result = status(antpool_new(capacity, &native, &handle_));
+        if (result == status::ok)
+            options_ = std::move(kept);
+        return result;
+    }
+
+    /**
+     * Ends the pool and leaves the object empty: antpool_destroy(). Waits until every accepted
+     * task has run and every worker has exited; blocked calls on the pool return first. Other
+     * threads than its tasks must not begin a call on it any more. Nothing on an empty object.
+     *
+     * @throws std::system_error with deadlock from inside a task of this pool; nothing was done.
+     */
+    void close() { detail::require(close(std::nothrow), "antpool: close"); }
+    /** As close(), with the status as its result. */
+    status close(std::nothrow_t) noexcept
+    {
+        // The tasks may use this object until the library has waited for them.
+        const status result = status(antpool_destroy(handle_));
+        if (result == status::ok) {
+            handle_ = nullptr;
+            options_.reset();
+        }
+        return result;
+    }
+
+    /** Gives the pool up, open and working as it is, and leaves the object empty. */
+    [[nodiscard]] detached_pool detach() noexcept
+    {
+        return {std::exchange(handle_, nullptr), std::move(options_)};
+    }
+
+    /** Exchanges two pools. */
+    void swap(pool &other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        options_.swap(other.options_);
+    }
+    /** Exchanges two pools. */
+    friend void swap(pool &left, pool &right) noexcept { left.swap(right); }
+
+private:
+    std::unique_ptr<options> options_; // The library calls the functions in it.
+};
+
+} // inline namespace
+} // namespace antpool
+
+/// @cond
+template <> struct std::is_error_code_enum<antpool::status> : std::true_type {
+};
+/// @endcond
+
+#undef ANTPOOL_HPP_VARIANT
+
+#endif
