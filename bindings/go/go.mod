@@ -1,0 +1,3 @@
+module antpool
+
+go 1.19
