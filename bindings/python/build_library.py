@@ -1,0 +1,66 @@
+"""Puts the shared library into the wheel.
+
+The environment variable ``ANTPOOL_WHEEL_LIBRARY`` says where it comes from:
+
+- not set: cargo builds it from the Rust sources, those of this source tree or those that the
+  source distribution carries;
+- the path of a ``libantpool.so``, such as that of an installed one: it is copied;
+- ``none``: the wheel carries no library and serves every platform; the package then looks for an
+  installed one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any, Dict
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+VARIABLE = "ANTPOOL_WHEEL_LIBRARY"
+
+
+class LibraryHook(BuildHookInterface):  # type: ignore[type-arg]
+    """Called by hatchling for each thing that it builds."""
+
+    def initialize(self, version: str, build_data: Dict[str, Any]) -> None:
+        """Adds the library to a wheel. An editable install uses the one that is installed."""
+        source = os.environ.get(VARIABLE, "")
+        if self.target_name != "wheel" or version == "editable" or source == "none":
+            return
+        library = Path(source) if source else built_by_cargo(Path(self.root))
+        if not library.is_file():
+            raise SystemExit(f"{VARIABLE} names no file: {library}")
+        build_data["force_include"][str(library.resolve())] = "antpool/libantpool.so"
+        build_data["pure_python"] = False
+        # Any Python 3 will do, as ctypes asks for no extension module, but this platform only.
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["tag"] = f"py3-none-{platform}"
+
+
+def built_by_cargo(root: Path) -> Path:
+    """The shared library that cargo builds from the sources nearest to `root`."""
+    trees = [root / "library", root.parent.parent]
+    manifest = next((tree / "Cargo.toml" for tree in trees if (tree / "build.rs").exists()), None)
+    if manifest is None:
+        raise SystemExit(f"no Rust sources here; set {VARIABLE} to a libantpool.so, or to none")
+    command = ["cargo", "rustc", "--lib", "--release", "--locked", "--crate-type", "cdylib"]
+    command += ["--manifest-path", str(manifest), "--message-format", "json-render-diagnostics"]
+    try:
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    except FileNotFoundError:
+        raise SystemExit(
+            f"cargo is not there to build the library; install Rust, or set {VARIABLE} "
+            "to a libantpool.so, or to none for a wheel without one"
+        ) from None
+    messages = [json.loads(line) for line in output.splitlines()]
+    return next(
+        Path(name)
+        for message in messages
+        if message["reason"] == "compiler-artifact" and message["target"]["name"] == "antpool"
+        for name in message["filenames"]
+        if name.endswith(".so")
+    )
