@@ -1,4 +1,4 @@
-# What people get: the header, the shared object, the installed package.
+# What people get: the header and the shared object.
 
 set(check_dir "${PROJECT_SOURCE_DIR}/cmake/check")
 
@@ -37,26 +37,3 @@ foreach(promise IN ITEMS exports dynamic size)
         -P "${check_dir}/library.cmake")
     set_tests_properties("library/${promise}" PROPERTIES LABELS "library" TIMEOUT 60)
 endforeach()
-
-# The package, installed, moved away and used from there.
-antpool_needs(have_pkg_config "install/pkg-config" "pkg-config is not installed"
-    ANTPOOL_PKG_CONFIG)
-if(ANTPOOL_INSTALL)
-    set(consumers find_package)
-    if(have_pkg_config)
-        list(APPEND consumers pkg-config)
-    endif()
-    foreach(consumer IN LISTS consumers)
-        add_test(NAME "install/${consumer}" COMMAND "${CMAKE_COMMAND}"
-            "-DCONSUMER=${consumer}" "-DBUILD_DIR=${PROJECT_BINARY_DIR}"
-            "-DCONFIG=$<CONFIG>" "-DLIBDIR=${CMAKE_INSTALL_LIBDIR}" "-DVERSION=${PROJECT_VERSION}"
-            "-DCOMPILER=${CMAKE_C_COMPILER}" "-DGENERATOR=${CMAKE_GENERATOR}"
-            "-DPKG_CONFIG=${ANTPOOL_PKG_CONFIG}"
-            "-DSOURCE_DIR=${CMAKE_CURRENT_SOURCE_DIR}/install"
-            "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/install/${consumer}"
-            -P "${check_dir}/install.cmake")
-        # Both write the list of installed files in the build directory.
-        set_tests_properties("install/${consumer}" PROPERTIES
-            LABELS "install" TIMEOUT 300 RESOURCE_LOCK install)
-    endforeach()
-endif()

@@ -1,5 +1,7 @@
-/* Runs one task; the exit status says whether it ran. */
+/* Runs one task, and prints a sentence of the library; the exit status says whether it ran. */
 #include <antpool.h>
+
+#include <stdio.h>
 
 static void set(void *flag)
 {
@@ -16,5 +18,6 @@ int main(void)
         return 2;
     if (antpool_destroy(pool) != ANTPOOL_OK)
         return 3;
+    puts(antpool_status_message(ANTPOOL_ERR_CLOSED));
     return ran ? 0 : 4;
 }

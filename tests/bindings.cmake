@@ -1,0 +1,89 @@
+# antpool from other languages: what each binding promises, and the programs of README.md. All of it
+# against the installed package, which consumers.cmake puts to ${consumers_prefix}.
+
+set(consumers_environment
+    "PKG_CONFIG_PATH=${consumers_prefix}/${CMAKE_INSTALL_LIBDIR}/pkgconfig"
+    "LD_LIBRARY_PATH=${consumers_prefix}/${CMAKE_INSTALL_LIBDIR}"
+    "ANTPOOL_LIBRARY=${consumers_prefix}/${CMAKE_INSTALL_LIBDIR}/libantpool.so"
+    PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1)
+
+# antpool_binding_test(<name> <timeout> <directory> <command>...)
+function(antpool_binding_test name timeout directory)
+    add_test(NAME "consumers/${name}" WORKING_DIRECTORY "${directory}" COMMAND ${ARGN})
+    set_tests_properties("consumers/${name}" PROPERTIES
+        LABELS "consumers" TIMEOUT ${timeout} FIXTURES_REQUIRED consumers_prefix
+        ENVIRONMENT "${consumers_environment}")
+endfunction()
+
+# ---- C++ -----------------------------------------------------------------------------------------
+
+set(cxx_compilers)
+if(have_gcc)
+    list(APPEND cxx_compilers "${ANTPOOL_GXX}")
+endif()
+if(have_clang)
+    list(APPEND cxx_compilers "${ANTPOOL_CLANGXX}")
+endif()
+foreach(compiler IN LISTS cxx_compilers)
+    cmake_path(GET compiler FILENAME name)
+    set(directory "${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}")
+    antpool_binding_test("${name}" 1200 "${CMAKE_CURRENT_BINARY_DIR}"
+        "${CMAKE_CTEST_COMMAND}"
+        --build-and-test "${CMAKE_CURRENT_SOURCE_DIR}/cpp" "${directory}"
+        --build-generator "${CMAKE_GENERATOR}" --build-noclean
+        --build-options "-DCMAKE_PREFIX_PATH=${consumers_prefix}" "-DCMAKE_CXX_COMPILER=${compiler}"
+        --test-command "${CMAKE_CTEST_COMMAND}" --output-on-failure)
+endforeach()
+
+# ---- Go ------------------------------------------------------------------------------------------
+
+find_program(ANTPOOL_GO go HINTS /usr/local/go/bin)
+antpool_needs(have_go "consumers/go" "Go is not installed" ANTPOOL_GO AND ANTPOOL_PKG_CONFIG)
+if(have_go)
+    set(go_module "${PROJECT_SOURCE_DIR}/bindings/go")
+    cmake_path(GET ANTPOOL_GO PARENT_PATH go_directory)
+    list(APPEND consumers_environment "PATH=${go_directory}:$ENV{PATH}")
+    antpool_binding_test(go-vet 300 "${go_module}" "${ANTPOOL_GO}" vet ./...)
+    # -count: Go does not know that the library is another one than last time.
+    antpool_binding_test(go 600 "${go_module}" "${ANTPOOL_GO}" test -count=1 ./...)
+    antpool_binding_test(go-race 600 "${go_module}" "${ANTPOOL_GO}" test -count=1 -race ./...)
+    antpool_binding_test(go-static 600 "${go_module}"
+        "${ANTPOOL_GO}" test -count=1 -tags antpool_static ./...)
+endif()
+
+# ---- Python --------------------------------------------------------------------------------------
+
+find_program(ANTPOOL_PYTHON NAMES python3)
+set(python_status 1)
+if(ANTPOOL_PYTHON)
+    execute_process(COMMAND "${ANTPOOL_PYTHON}" -c "import pytest"
+        RESULT_VARIABLE python_status OUTPUT_QUIET ERROR_QUIET)
+endif()
+antpool_needs(have_python "consumers/python" "Python 3 with pytest is not installed"
+    ANTPOOL_PYTHON AND python_status EQUAL 0)
+if(have_python)
+    antpool_binding_test(python 1200 "${PROJECT_SOURCE_DIR}/bindings/python"
+        "${ANTPOOL_PYTHON}" -m pytest -q -rs)
+endif()
+mark_as_advanced(ANTPOOL_GO ANTPOOL_PYTHON)
+
+# ---- README.md -----------------------------------------------------------------------------------
+
+# antpool_readme_test(<language>): what README.md says below "From <language>".
+function(antpool_readme_test language)
+    string(TOLOWER "readme-${language}" name)
+    antpool_binding_test(${name} 300 "${CMAKE_CURRENT_BINARY_DIR}"
+        "${check_dir}/readme.sh" "${PROJECT_SOURCE_DIR}/README.md" "### From ${language}"
+        "${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}" "${consumers_prefix}"
+        "${PROJECT_SOURCE_DIR}")
+endfunction()
+antpool_readme_test(C++)
+if(have_pkg_config)
+    antpool_readme_test(C)
+endif()
+if(have_go)
+    antpool_readme_test(Go)
+endif()
+if(ANTPOOL_PYTHON)
+    antpool_readme_test(Python)
+endif()
