@@ -10,11 +10,26 @@ endif()
 execute_process(COMMAND "${ANTPOOL_RUSTC}" -vV
     OUTPUT_VARIABLE rustc_version COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCH "host: ([^\n]+)" host_line "${rustc_version}")
-set(cargo_target "${CMAKE_MATCH_1}")
+set(cargo_host "${CMAKE_MATCH_1}")
+
+# The platform is the one that CARGO_BUILD_TARGET names, as it is for cargo itself, or else what CMake
+# builds for. A program for another platform is linked by the C compiler that was given for it.
 if(DEFINED ENV{CARGO_BUILD_TARGET})
     set(cargo_target "$ENV{CARGO_BUILD_TARGET}")
+elseif(CMAKE_CROSSCOMPILING)
+    set(cargo_target "${CMAKE_SYSTEM_PROCESSOR}-unknown-linux-gnu")
+else()
+    set(cargo_target "${cargo_host}")
 endif()
 set(ANTPOOL_CARGO_TARGET "${cargo_target}" CACHE STRING "The platform that cargo builds for")
+set(cargo_linker)
+if(NOT ANTPOOL_CARGO_TARGET STREQUAL cargo_host)
+    string(TOUPPER "CARGO_TARGET_${ANTPOOL_CARGO_TARGET}_LINKER" linker_variable)
+    string(REPLACE "-" "_" linker_variable "${linker_variable}")
+    if(NOT DEFINED ENV{${linker_variable}})
+        set(cargo_linker "${linker_variable}=${CMAKE_C_COMPILER}")
+    endif()
+endif()
 
 # The ABI is that of a minor version while the major one is 0; build.rs writes the same name
 # into the library.
@@ -51,7 +66,7 @@ function(antpool_cargo_library name)
 
     add_custom_target(${name} ALL
         COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${cargo_dir}"
-            "CC=${CMAKE_C_COMPILER}" "CXX=${CMAKE_CXX_COMPILER}" ${arg_ENVIRONMENT}
+            "CC=${CMAKE_C_COMPILER}" "CXX=${CMAKE_CXX_COMPILER}" ${cargo_linker} ${arg_ENVIRONMENT}
             "${ANTPOOL_CARGO}" rustc --locked --lib --crate-type "${crate_types}"
             --profile "${arg_PROFILE}" --target "${ANTPOOL_CARGO_TARGET}"
             "--features=${features}"

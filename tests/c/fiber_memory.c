@@ -68,6 +68,7 @@ static void limit_to_three_stacks(size_t stack_size)
 SPEC_FIBERS(without_memory_for_stacks_the_pool_is_full_and_loses_nothing)
 {
     spec_skip_if(SPEC_SANITIZED || spec_under_valgrind(), "the tool needs address space itself");
+    spec_skip_if(spec_emulated(), "the emulator does not limit address space");
     const size_t stack_size = (size_t)256 * KIB * KIB;
     const struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY}, little = {1, RLIM_INFINITY};
     long set = 0, done = 0;

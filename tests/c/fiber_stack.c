@@ -69,6 +69,9 @@ SPEC(the_smallest_stack_is_enough_for_small_tasks_and_their_failures)
     failures_t failures = FAILURES_INIT;
     antpool_options_t options = failures_handled(&failures);
     options.stack_size = 16 * KIB;
+    const size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
+    if (!spec_on_fibers() && options.stack_size < least)
+        options.stack_size = least;
     antpool_t *pool = spec_pool(10, &options);
     char text[] = "small";
     submit_times(pool, fail_and_talk, text, 100);

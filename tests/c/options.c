@@ -174,6 +174,7 @@ static void allocate_too_much_in_advance(void *arg)
 SPEC(a_queue_that_no_memory_holds_in_advance_is_answered)
 {
     spec_skip_if(SPEC_SANITIZED || spec_under_valgrind(), "such tools need the address space");
+    spec_skip_if(spec_emulated(), "the emulator does not limit address space");
     CHECK_EXIT(child_wait(child_start(allocate_too_much_in_advance, NULL)), 0);
 }
 

@@ -135,6 +135,12 @@ static inline bool spec_under_valgrind(void)
     return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
 }
 
+/* Under qemu a system call may be a little less than it is. */
+static inline bool spec_emulated(void)
+{
+    return getenv("ANTPOOL_TEST_EMULATED") != NULL;
+}
+
 /* What the process of a sentence ends with that is left out. */
 enum { SPEC_SKIPPED = 77 };
 

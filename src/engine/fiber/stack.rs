@@ -24,6 +24,8 @@ const STACKS_IN_SLAB: usize = 64;
 const SLAB_MAX: usize = 16 << 20;
 /// Linux 6.13: a guard that needs no mapping of its own.
 const MADV_GUARD_INSTALL: i32 = 102;
+/// What no kernel knows.
+const MADV_NONSENSE: i32 = i32::MAX;
 
 /// One stack: the address after its highest, and the slab it is from.
 #[derive(Clone, Copy, Debug)]
@@ -237,17 +239,27 @@ static LIGHT_GUARDS: AtomicU32 = AtomicU32::new(0);
 /// Makes a guard.
 fn guard(bottom: usize, bytes: usize) -> Result<(), Refused> {
     let memory = ptr::with_exposed_provenance_mut(bottom);
-    // ORDERING: Relaxed; each thread may find out for itself.
-    if LIGHT_GUARDS.load(Ordering::Relaxed) != 2 {
-        // SAFETY: memory of our own that nothing uses.
-        if unsafe { libc::madvise(memory, bytes, MADV_GUARD_INSTALL) } == 0 {
-            return Ok(());
+    // SAFETY: memory of our own that nothing uses.
+    let advise = |advice| match unsafe { libc::madvise(memory, bytes, advice) } {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error().raw_os_error()),
+    };
+    // ORDERING: Relaxed, here and below; each thread may find out for itself.
+    let mut light = LIGHT_GUARDS.load(Ordering::Relaxed);
+    if light == 0 {
+        // qemu nods at every advice and does nothing.
+        light = if advise(MADV_NONSENSE).is_ok() { 2 } else { 1 };
+    }
+    if light == 1 {
+        match advise(MADV_GUARD_INSTALL) {
+            Err(Some(libc::EINVAL)) => light = 2,
+            Err(_) => return Err(Refused),
+            Ok(()) => {}
         }
-        if std::io::Error::last_os_error().raw_os_error() != Some(libc::EINVAL) {
-            return Err(Refused);
-        }
-        // ORDERING: as above.
-        LIGHT_GUARDS.store(2, Ordering::Relaxed);
+    }
+    LIGHT_GUARDS.store(light, Ordering::Relaxed);
+    if light == 1 {
+        return Ok(());
     }
     // SAFETY: as above. It splits the mapping, and the system allows only so many.
     match unsafe { libc::mprotect(memory, bytes, libc::PROT_NONE) } {
