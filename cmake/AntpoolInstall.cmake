@@ -55,4 +55,5 @@ if(PROJECT_IS_TOP_LEVEL)
             -P "${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake"
         COMMENT "Removing what was installed last"
         VERBATIM)
+    include(AntpoolPackage)
 endif()

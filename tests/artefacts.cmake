@@ -37,3 +37,27 @@ foreach(promise IN ITEMS exports dynamic size)
         -P "${check_dir}/library.cmake")
     set_tests_properties("library/${promise}" PROPERTIES LABELS "library" TIMEOUT 60)
 endforeach()
+
+# What programs are compiled against is what tests/abi has on record. `cmake --build build/check
+# --target abi-record` records it anew.
+find_program(ANTPOOL_ABIDW abidw)
+find_program(ANTPOOL_ABIDIFF abidiff)
+mark_as_advanced(ANTPOOL_ABIDW ANTPOOL_ABIDIFF)
+antpool_needs(have_abidiff "library/abi" "abidw and abidiff (abigail-tools) are not installed"
+    ANTPOOL_ABIDW AND ANTPOOL_ABIDIFF)
+if(have_abidiff)
+    set(abi_check "${CMAKE_COMMAND}"
+        "-DRECORD=${CMAKE_CURRENT_SOURCE_DIR}/abi/${antpool_soname}.abi"
+        "-DHEADER=${PROJECT_SOURCE_DIR}/include/antpool.h" "-DSONAME=${antpool_soname}"
+        "-DCOMPILER=${CMAKE_C_COMPILER}" "-DABIDW=${ANTPOOL_ABIDW}" "-DABIDIFF=${ANTPOOL_ABIDIFF}")
+    foreach(what IN ITEMS compare notice)
+        add_test(NAME "library/abi-${what}" COMMAND ${abi_check} -DWHAT=${what}
+            "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/abi/${what}" -P "${check_dir}/abi.cmake")
+        set_tests_properties("library/abi-${what}" PROPERTIES LABELS "library" TIMEOUT 60)
+    endforeach()
+    add_custom_target(abi-record
+        COMMAND ${abi_check} -DWHAT=write "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/abi/write"
+            -P "${check_dir}/abi.cmake"
+        COMMENT "Recording what programs are compiled against"
+        VERBATIM)
+endif()

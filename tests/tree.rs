@@ -139,3 +139,19 @@ fn every_tag_in_a_comment_is_explained_in_a_readme() {
     }
     assert!(tags > 30, "the tags have gone: {tags}");
 }
+
+#[test]
+fn cargo_c_and_cmake_install_every_header() {
+    let cargo = text("Cargo.toml");
+    let cmake = text("cmake/AntpoolInstall.cmake");
+    let headers = fs::read_dir(root().join("include")).expect("the folder can be read");
+    for header in headers {
+        let name = header.expect("its entries too").file_name();
+        let path = format!("include/{}", name.to_string_lossy());
+        assert!(
+            cargo.contains(&format!("from = \"{path}\"")),
+            "cargo-c: {path}"
+        );
+        assert!(cmake.contains(&format!("/{path}\"")), "CMake: {path}");
+    }
+}
