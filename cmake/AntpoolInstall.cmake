@@ -50,6 +50,7 @@ install(FILES "${PROJECT_BINARY_DIR}/package/antpool.pc"
     DESTINATION "${pkgconfig_dir}" COMPONENT dev)
 
 if(PROJECT_IS_TOP_LEVEL)
+    include(AntpoolDocs)
     add_custom_target(uninstall
         COMMAND "${CMAKE_COMMAND}" "-DMANIFEST=${PROJECT_BINARY_DIR}/install_manifest.txt"
             -P "${PROJECT_SOURCE_DIR}/cmake/uninstall.cmake"

@@ -56,6 +56,13 @@
  * the guard can leap over it unless compiled with -fstack-clash-protection. The handler for SIGSEGV is
  * installed when the first fiber pool is made, and passes every other fault on to the one before.
  *
+ * Blocking. What waits says so: a submit or an invoke while the pool is full, unless it is a try_ or
+ * the pool is nonblocking; antpool_wait(), antpool_release_timeout() and antpool_destroy();
+ * antpool_sleep_ms() and its kin, antpool_wait_fd(), antpool_block(). Nothing else does.
+ *
+ * Signals. The library's threads block every signal but those that a fault raises, SIGABRT and
+ * SIGPROF, so that the program's handlers run on its own threads. A signal ends no wait early.
+ *
  * Visibility. What the caller wrote before a successful submit is visible to the task. What a task
  * wrote is visible to whoever antpool_wait(), antpool_wait_timeout(), antpool_release_timeout() or
  * antpool_destroy() returns ANTPOOL_OK to.

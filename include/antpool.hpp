@@ -424,7 +424,8 @@ public:
      * an exception is no failure of the task: the panic handler does not hear of it.
      *
      * Unlike that of std::async(), the future does not wait in its destructor. A task that waits
-     * for the future of another task of its own pool occupies a worker meanwhile. For the other
+     * for the future of another task of its own pool occupies a worker meanwhile. A future knows
+     * nothing of fibers: in a fiber its get() blocks the carrier and every fiber on it. For the other
      * ways of submitting, submit a std::packaged_task. The callable must not call antpool_panic().
      *
      * @throws std::system_error as submit() does. There is no future then.

@@ -26,6 +26,7 @@ quiet_apt install "$directory/$runtime"_*.deb "$directory"/libantpool-dev_*.deb
 
 dpkg --listfiles "$runtime" libantpool-dev >files
 grep -Fx /usr/include/antpool.h files
+grep -Fx /usr/share/man/man3/antpool.3 files
 
 # Everything is found with no path being named.
 for kind in shared static; do
