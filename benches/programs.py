@@ -22,6 +22,7 @@ class Program:
     name: str
     build: str  # a key of BUILDERS
     version: str  # a key of VERSIONS
+    queue: str = "unbounded"  # what it has by itself
 
 
 # The same closure through antpool.hpp and by C calls, for each way in which one is passed.
@@ -31,14 +32,22 @@ PROGRAMS = [
     Program("antpool", "antpool", "antpool"),
     Program("glib", "glib", "glib"),
     Program("asio", "asio", "asio"),
+    Program("asio-bounded", "asio", "asio", "none"),
     Program("tbb-group", "tbb", "tbb"),
     Program("tbb-enqueue", "tbb", "tbb"),
+    Program("apr", "apr", "apr"),
+    Program("libuv", "uv", "libuv"),
     Program("mutex-queue", "mutex_queue", "g++"),
-    Program("ants", "go", "ants"),
+    Program("hand-off", "mutex_queue", "g++", "none"),
+    Program("ants", "go", "ants", "none"),
+    Program("go-channel", "go", "go", "none"),
     Program("antpool-fiber", "antpool_fiber", "antpool"),
     Program("antpool-fiber-1", "antpool_fiber", "antpool"),
-    Program("goroutines", "go", "go"),
-    Program("goroutines-bounded", "go", "go"),
+    Program("goroutines", "go", "go", "none"),
+    Program("goroutines-bounded", "go", "go", "none"),
+    Program("rayon", "rust", "rayon"),
+    Program("threadpool", "rust", "threadpool"),
+    Program("tokio-blocking", "rust", "tokio"),
     Program("tokio", "rust", "tokio"),
     Program("may", "rust", "may"),
     Program("boost-fiber", "boost_fiber", "boost"),
@@ -117,9 +126,19 @@ def build_with_antpool(source):
     return build
 
 
-def build_glib(out, _options):
-    return compile_program(out, "glib.c", before=pkg_config("glib-2.0", "--cflags"),
-                           after=pkg_config("glib-2.0", "--libs"))
+def build_with_pkg_config(source, *packages):
+    def build(out, _options):
+        return compile_program(
+            out, source,
+            before=[flag for p in packages for flag in pkg_config(p, "--cflags")],
+            after=[flag for p in packages for flag in pkg_config(p, "--libs")])
+    return build
+
+
+def build_load(out, options):
+    """Loads libraries by their names, ours from where it was built."""
+    place = antpool_library(out, options)
+    return compile_program(out, "load.c", after=["-ldl", f"-Wl,-rpath,{place}"])
 
 
 def build_asio(out, _options):
@@ -165,7 +184,11 @@ BUILDERS = {
     "antpool": build_with_antpool("antpool.c"),
     "antpool_fiber": build_with_antpool("antpool_fiber.c"),
     "antpool_hpp": build_with_antpool("antpool_hpp.cpp"),
-    "glib": build_glib,
+    "idle": build_with_antpool("idle.c"),
+    "glib": build_with_pkg_config("glib.c", "glib-2.0"),
+    "apr": build_with_pkg_config("apr.c", "apr-util-1", "apr-1"),
+    "uv": build_with_pkg_config("uv.c", "libuv"),
+    "load": build_load,
     "asio": build_asio,
     "tbb": build_tbb,
     "mutex_queue": build_mutex_queue,
@@ -175,27 +198,25 @@ BUILDERS = {
 }
 
 
-def build_all(out, options, wanted):
-    """Paths by builder, and what is missing by program name."""
+def build_all(out, options, programs, extra):
+    """Paths by builder, and what is missing by builder. `extra` are builders of no pool."""
     paths, reasons = {}, {}
-    for program in PROGRAMS:
-        if program.name not in wanted or program.build in paths or program.build in reasons:
-            continue
+    for build in dict.fromkeys([*(p.build for p in programs), *extra]):
         try:
-            paths[program.build] = BUILDERS[program.build](out, options)
+            paths[build] = BUILDERS[build](out, options)
         except Missing as reason:
-            if program.name in (SUBJECT, SUBJECT_FIBER):
+            if any(p.build == build and p.name in (SUBJECT, SUBJECT_FIBER) for p in programs):
                 raise
-            reasons[program.build] = str(reason)
-    missing = {p.name: reasons[p.build] for p in PROGRAMS
-               if p.name in wanted and p.build in reasons}
-    return paths, missing
+            reasons[build] = str(reason)
+    return paths, reasons
 
 
 VERSIONS = {
     "antpool": lambda: next(line.split('"')[1] for line in (ROOT / "Cargo.toml").open()
                             if line.startswith("version")),
     "glib": lambda: pkg_config("glib-2.0", "--modversion")[0],
+    "apr": lambda: pkg_config("apr-util-1", "--modversion")[0],
+    "libuv": lambda: pkg_config("libuv", "--modversion")[0],
     "asio": lambda: macro("asio/version.hpp", "ASIO_VERSION"),
     "tbb": lambda: ".".join(macro("tbb/version.h", f"TBB_VERSION_{part}")
                             for part in ("MAJOR", "MINOR", "PATCH")),
@@ -205,6 +226,8 @@ VERSIONS = {
     "go": lambda: output_of("go", "env", "GOVERSION").strip(),
     "tokio": lambda: locked("tokio"),
     "may": lambda: locked("may"),
+    "rayon": lambda: locked("rayon"),
+    "threadpool": lambda: locked("threadpool"),
     "boost": lambda: macro("boost/version.hpp", "BOOST_LIB_VERSION").strip('"').replace("_", "."),
 }
 

@@ -1,5 +1,4 @@
 /* antpool, through its C header and its shared object. */
-#define _GNU_SOURCE
 #include "bench.h"
 
 #include <antpool.h>
@@ -15,7 +14,7 @@ static void must(antpool_status_t status)
 static void task(void *arg)
 {
     (void)arg;
-    bench_task_ran();
+    bench_task();
 }
 
 static void open_pool(const bench_params_t *params)

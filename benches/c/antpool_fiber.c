@@ -3,33 +3,27 @@
  * it takes by itself (antpool-fiber), or one (antpool-fiber-1). With three arguments it measures
  * what a fiber costs instead (costs.h).
  */
-#define _GNU_SOURCE
-#define BENCH_SLEEPS
 #include "bench.h"
 #include "costs.h"
 
 #include <antpool.h>
 
 static antpool_t *pool;
-static uint64_t sleep_ms;
-
 static void must(antpool_status_t status)
 {
     if (status != ANTPOOL_OK)
         bench_fail(antpool_status_message(status));
 }
 
-static void empty_task(void *arg)
+static void task(void *arg)
 {
     (void)arg;
-    bench_task_ran();
+    bench_task();
 }
 
-static void sleeping_task(void *arg)
+static void sleep_in_fiber(long ms)
 {
-    (void)arg;
-    antpool_sleep_ms(sleep_ms);
-    bench_task_ran();
+    antpool_sleep_ms((uint64_t)ms);
 }
 
 static void make_pool(int64_t capacity, size_t queue, size_t carriers)
@@ -44,7 +38,7 @@ static void make_pool(int64_t capacity, size_t queue, size_t carriers)
 
 static void open_pool(const bench_params_t *params)
 {
-    sleep_ms = (uint64_t)params->sleep_ms;
+    bench_sleep_ms = sleep_in_fiber;
     make_pool(params->workers,
               params->queue == BENCH_QUEUE_UNBOUNDED ? ANTPOOL_QUEUE_UNBOUNDED
                                                      : (size_t)params->queue,
@@ -53,7 +47,6 @@ static void open_pool(const bench_params_t *params)
 
 static void produce(long count)
 {
-    antpool_task_fn task = sleep_ms > 0 ? sleeping_task : empty_task;
     for (long i = 0; i < count; i++)
         must(antpool_submit(pool, task, NULL));
 }
@@ -85,18 +78,13 @@ static void start(long fibers, void (*body)(long fiber))
         must(antpool_submit(pool, fiber, (void *)(intptr_t)i));
 }
 
-static void fiber_sleep(long ms)
-{
-    antpool_sleep_ms((uint64_t)ms);
-}
-
 int main(int argc, char **argv)
 {
     static const bench_pool_t pools[] = {
         { "antpool-fiber", open_pool, produce, wait_for_all, close_pool },
         { "antpool-fiber-1", open_pool, produce, wait_for_all, close_pool },
     };
-    static const cost_fibers_t fibers = { start, wait_for_all, fiber_sleep, antpool_yield };
+    static const cost_fibers_t fibers = { start, wait_for_all, sleep_in_fiber, antpool_yield };
     if (argc == 4)
         return cost_main(argv, &fibers);
     return bench_main(argc, argv, pools, sizeof pools / sizeof *pools);

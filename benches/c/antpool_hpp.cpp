@@ -52,13 +52,13 @@ template <std::size_t size> static inline void task_of(const captured<size> &dat
     for (void *word : data.words)
         if (word != nullptr)
             bench_fail("a task was not given what was submitted");
-    bench_task_ran();
+    bench_task();
 }
 
 static void produce_hpp_0(long count)
 {
     for (long i = 0; i < count; i++)
-        pool.submit([] { bench_task_ran(); });
+        pool.submit([] { bench_task(); });
 }
 
 template <std::size_t size> static void produce_hpp(long count)
@@ -75,7 +75,7 @@ static void must_c(antpool_status_t status)
 
 static void run_c_0(void *)
 {
-    bench_task_ran();
+    bench_task();
 }
 
 static void run_c_8(void *arg)

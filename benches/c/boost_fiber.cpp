@@ -8,7 +8,6 @@
  *
  * Stacks of 64 KiB, as antpool's: the default of 128 KiB would be one mapping each.
  */
-#define BENCH_SLEEPS
 #include "bench.h"
 #include "costs.h"
 
@@ -29,7 +28,6 @@ static std::vector<std::thread> threads;
 static fibers::mutex mutex;
 static fibers::condition_variable changed;
 static bool closing;
-static long sleep_ms;
 
 static void sleep_for_ms(long ms)
 {
@@ -40,9 +38,7 @@ static void work()
 {
     int task;
     while (tasks->pop(task) == fibers::channel_op_status::success) {
-        if (sleep_ms > 0)
-            sleep_for_ms(sleep_ms);
-        bench_task_ran();
+        bench_task();
         if (__atomic_load_n(&bench_tasks.left, __ATOMIC_ACQUIRE) == 0) {
             std::scoped_lock lock(mutex);
             changed.notify_all();
@@ -54,7 +50,7 @@ static void open_pool(const bench_params_t *params)
 {
     if (params->queue != BENCH_QUEUE_NONE || params->producers != 1)
         bench_unsupported("written for one producer that waits");
-    sleep_ms = params->sleep_ms;
+    bench_sleep_ms = sleep_for_ms;
     tasks.emplace(64); /* A power of two; the smallest that spares a switch for every task. */
     if (strcmp(params->name, "boost-fiber-shared") == 0) {
         for (unsigned i = 1; i < std::thread::hardware_concurrency(); i++)

@@ -16,8 +16,6 @@
 
 #include "bench.h"
 
-#include <unistd.h>
-
 #define COST_YIELDS 4000000L
 #define COST_CYCLES 1000000L
 #define COST_SLEEPS 1000L
@@ -78,28 +76,9 @@ static inline void cost_is_late(long fiber)
     cost_add(cost_share);
 }
 
-static inline long cost_resident_bytes(void)
-{
-    long size, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    if (file == NULL || fscanf(file, "%ld %ld", &size, &resident) != 2)
-        bench_fail("/proc/self/statm cannot be read");
-    fclose(file);
-    return resident * sysconf(_SC_PAGESIZE);
-}
-
 static inline int64_t cost_cpu_ns(void)
 {
-    struct timespec used;
-    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
-        bench_fail("the CPU clock cannot be read");
-    return (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
-}
-
-static inline int cost_compare(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
+    return bench_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* Runs FIBERS bodies that do `total` things together, by one clock or the other. */
@@ -117,12 +96,12 @@ static inline double cost_each(long fibers, long total, void (*body)(long), int6
 
 static inline double cost_memory(long fibers)
 {
-    long before = cost_resident_bytes();
+    long before = bench_resident_bytes();
     cost_fibers->start(fibers, cost_sleeps_long);
     while (__atomic_load_n(&cost_done, __ATOMIC_ACQUIRE) < fibers)
         cost_fibers->sleep(10);
     cost_fibers->sleep(100); /* The last one to arrive has to get from its count to its sleep. */
-    return (double)(cost_resident_bytes() - before) / (double)fibers;
+    return (double)(bench_resident_bytes() - before) / (double)fibers;
 }
 
 static inline int cost_main(char **argv, const cost_fibers_t *with)
@@ -139,8 +118,7 @@ static inline int cost_main(char **argv, const cost_fibers_t *with)
         figure = cost_each(fibers, COST_CYCLES, cost_naps, cost_cpu_ns);
     else if (strncmp(cost, "lateness-", 9) == 0 && COST_SLEEPS % fibers == 0) {
         cost_each(fibers, COST_SLEEPS, cost_is_late, bench_now_ns);
-        qsort(cost_late, COST_SLEEPS, sizeof *cost_late, cost_compare);
-        figure = (double)cost_late[COST_SLEEPS * bench_number(cost + 10, 1, 99) / 100];
+        figure = bench_percentile(cost_late, COST_SLEEPS, bench_number(cost + 10, 1, 99));
     } else
         bench_fail("no such cost");
     printf("%s %s %ld %.1f\n", argv[1], cost, fibers, figure);

@@ -2,6 +2,10 @@
  * The pool that most C++ programs carry in some form (BS::thread_pool is the best known): a
  * std::queue of std::function under one mutex, one condition variable for tasks that are there,
  * one for everything done. Written for this benchmark, after the pattern.
+ *
+ * mutex-queue  its queue has no limit
+ * hand-off     one condition variable more makes the caller wait while the queue is full or, without
+ *              a queue, while no worker is free: the way of zstd's POOL_add()
  */
 #include "bench.h"
 
@@ -15,7 +19,10 @@
 
 class MutexQueuePool {
 public:
-    explicit MutexQueuePool(int workers)
+    static constexpr std::size_t no_limit = SIZE_MAX;
+
+    /* Accepts so many tasks, beyond those that free workers are there for. */
+    MutexQueuePool(int workers, std::size_t limit) : limit_(limit), workers_(workers)
     {
         for (int i = 0; i < workers; i++)
             threads_.emplace_back([this] { work(); });
@@ -36,7 +43,11 @@ public:
     template <typename F> void submit(F &&task)
     {
         {
-            std::scoped_lock lock(mutex_);
+            std::unique_lock lock(mutex_);
+            if (limit_ != no_limit)
+                room_there_.wait(lock, [this] {
+                    return tasks_.size() + running_ < limit_ + static_cast<std::size_t>(workers_);
+                });
             tasks_.emplace(std::forward<F>(task));
         }
         task_there_.notify_one();
@@ -65,6 +76,8 @@ private:
             task();
             lock.lock();
             running_--;
+            if (limit_ != no_limit)
+                room_there_.notify_one();
             if (waiting_ && running_ == 0 && tasks_.empty())
                 all_done_.notify_all();
         }
@@ -72,9 +85,12 @@ private:
 
     std::mutex mutex_;
     std::condition_variable task_there_;
+    std::condition_variable room_there_;
     std::condition_variable all_done_;
     std::queue<std::function<void()>> tasks_;
-    int running_ = 0;
+    std::size_t limit_;
+    int workers_;
+    std::size_t running_ = 0;
     bool waiting_ = false;
     bool closed_ = false;
     std::vector<std::thread> threads_;
@@ -86,13 +102,20 @@ static void open_pool(const bench_params_t *params)
 {
     if (params->queue != BENCH_QUEUE_UNBOUNDED)
         bench_unsupported("this pool has an unbounded queue and no other");
-    pool.emplace(params->workers);
+    pool.emplace(params->workers, MutexQueuePool::no_limit);
+}
+
+static void open_bounded(const bench_params_t *params)
+{
+    if (params->queue == BENCH_QUEUE_UNBOUNDED)
+        bench_unsupported("for a pool with a limit");
+    pool.emplace(params->workers, static_cast<std::size_t>(params->queue));
 }
 
 static void produce(long count)
 {
     for (long i = 0; i < count; i++)
-        pool->submit([] { bench_task_ran(); });
+        pool->submit([] { bench_task(); });
 }
 
 static void wait_for_all()
@@ -105,4 +128,5 @@ static void close_pool()
     pool.reset();
 }
 
-BENCH_MAIN({ "mutex-queue", open_pool, produce, wait_for_all, close_pool })
+BENCH_MAIN({ "mutex-queue", open_pool, produce, wait_for_all, close_pool },
+           { "hand-off", open_bounded, produce, wait_for_all, close_pool })

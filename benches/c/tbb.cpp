@@ -48,14 +48,14 @@ static void run_in_group(long count)
 {
     arena->execute([count] {
         for (long i = 0; i < count; i++)
-            group->run([] { bench_task_ran(); });
+            group->run([] { bench_task(); });
     });
 }
 
 static void enqueue(long count)
 {
     for (long i = 0; i < count; i++)
-        arena->enqueue([] { bench_task_ran(); });
+        arena->enqueue([] { bench_task(); });
 }
 
 static void wait_for_group()

@@ -9,25 +9,22 @@ import (
 
 // antsPool is ants: Submit waits when every worker is busy. Idle workers expire after 10 s where
 // tasks sleep, as in the benchmark that ants publishes, and else when ants wants them to.
-type antsPool struct {
-	*ants.Pool
-	task func()
-}
+type antsPool struct{ *ants.Pool }
 
-func openAnts(_, queue string, workers int) (pool, error) {
-	if queue != "none" {
+func openAnts(with params) (pool, error) {
+	if with.queue != "none" {
 		return nil, errors.New("ants has no queue")
 	}
-	if napTime == 0 {
-		p, err := ants.NewPool(workers)
-		return antsPool{p, taskRan}, err
+	var options []ants.Option
+	if with.sleeps {
+		options = append(options, ants.WithExpiryDuration(10*time.Second))
 	}
-	p, err := ants.NewPool(workers, ants.WithExpiryDuration(10*time.Second))
-	return antsPool{p, sleepingTask}, err
+	p, err := ants.NewPool(with.workers, options...)
+	return antsPool{p}, err
 }
 
 func (p antsPool) submit() {
-	if err := p.Submit(p.task); err != nil {
+	if err := p.Submit(task); err != nil {
 		fail(1, err)
 	}
 }

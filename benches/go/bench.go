@@ -1,7 +1,7 @@
-// Command bench is the Go side of the benchmarks: what c/bench.h is for C and C++, with the same
-// arguments, the same warm-up, the same check and the same line of output.
+// Command bench is the Go side of the benchmarks: what c/bench.h and c/measures.h are for C and C++,
+// with the same arguments, the same bodies, the same checks and the same line of output.
 //
-//	bench NAME QUEUE TASKS WORKERS PRODUCERS [SLEEP_MS WARM_UP]
+//	bench NAME QUEUE TASKS WORKERS PRODUCERS MEASURE BODY WARM_UP
 //	bench NAME COST FIBERS
 package main
 
@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,22 +17,27 @@ import (
 
 // pool is one pool under test.
 type pool interface {
-	// submit hands over one task that calls taskRan; several goroutines do so at a time.
+	// submit hands over one task that calls task; several goroutines do so at a time.
 	submit()
 	close()
 }
 
+// params are the arguments that a pool is made by.
+type params struct {
+	name, queue string
+	workers     int
+	sleeps      bool // Tasks sleep, as in the benchmark that ants publishes.
+}
+
 // open makes the pool; an error means that it cannot do that row.
-type open func(name, queue string, workers int) (pool, error)
+type open func(params) (pool, error)
 
 var pools = map[string]open{
 	"ants":               openAnts,
+	"go-channel":         openChannel,
 	"goroutines":         openGoroutines,
 	"goroutines-bounded": openGoroutines,
 }
-
-// napTime is what a task sleeps before it is counted; 0 in the rows of empty tasks.
-var napTime time.Duration
 
 const exitUnsupported = 2
 
@@ -45,17 +51,57 @@ var (
 	allRan = make(chan struct{}, 1)
 )
 
-// sleepingTask is the whole body of a task that sleeps.
-func sleepingTask() {
-	time.Sleep(napTime)
-	taskRan()
-}
+// body is what a task does before it is counted; nil: nothing.
+var body func()
 
-// taskRan is the whole body of an empty task: one atomic instruction, as in the C programs.
-func taskRan() {
+// task is the whole body of a task. If it is empty, that is one atomic instruction, as in C.
+func task() {
+	if body != nil {
+		body()
+	}
 	if tasks.left.Add(-1) == 0 {
 		allRan <- struct{}{}
 	}
+}
+
+//go:noinline
+func spin(rounds int) uint64 {
+	value := uint64(rounds)
+	for range rounds {
+		value ^= value << 13
+		value ^= value >> 7
+		value ^= value << 17
+	}
+	return value
+}
+
+// roundsFor is how many rounds take so many nanoseconds of an undisturbed CPU: the best of many tries.
+func roundsFor(ns int) int {
+	const rounds, tries = 20_000, 200
+	best := time.Hour
+	for range tries {
+		begin := time.Now()
+		spin(rounds)
+		best = min(best, time.Since(begin))
+	}
+	return ns * rounds / int(best.Nanoseconds())
+}
+
+func setBody(text string) (sleeps bool) {
+	kind, amount, _ := strings.Cut(text, "=")
+	switch kind {
+	case "empty":
+	case "work":
+		rounds := roundsFor(number(amount, 1))
+		body = func() { spin(rounds) }
+	case "sleep":
+		nap := time.Duration(number(amount, 1)) * time.Millisecond
+		body = func() { time.Sleep(nap) }
+		return true
+	default:
+		fail(1, "no such body")
+	}
+	return false
 }
 
 func fail(code int, what any) {
@@ -71,9 +117,9 @@ func number(text string, least int) int {
 	return value
 }
 
-// round runs count tasks through the pool and returns the time from the first submit until the
-// last task has run. The calling goroutine is the first producer.
-func round(p pool, producers, count int) time.Duration {
+// round runs count tasks through the pool and returns the times from the first submit until the last
+// submit has returned, and until the last task has run. The calling goroutine is the first producer.
+func round(p pool, producers, count int) (submitted, done time.Duration) {
 	share := count / producers
 	produce := func(n int) {
 		for range n {
@@ -93,8 +139,9 @@ func round(p pool, producers, count int) time.Duration {
 	close(start)
 	produce(count - share*(producers-1))
 	others.Wait()
+	submitted = time.Since(begin)
 	<-allRan
-	return time.Since(begin)
+	return submitted, time.Since(begin)
 }
 
 func main() {
@@ -102,36 +149,25 @@ func main() {
 		costs(os.Args[1], os.Args[2], number(os.Args[3], 1))
 		return
 	}
-	if len(os.Args) != 6 && len(os.Args) != 8 {
-		fail(1, "usage: bench NAME QUEUE TASKS WORKERS PRODUCERS [SLEEP_MS WARM_UP]")
+	if len(os.Args) != 9 {
+		fail(1, "usage: bench NAME QUEUE TASKS WORKERS PRODUCERS MEASURE BODY WARM_UP")
 	}
-	name, queue := os.Args[1], os.Args[2]
-	count, workers, producers := number(os.Args[3], 10), number(os.Args[4], 1), number(os.Args[5], 1)
-	warmUp := count / 10
-	if len(os.Args) == 8 {
-		napTime = time.Duration(number(os.Args[6], 0)) * time.Millisecond
-		warmUp = number(os.Args[7], 0)
-	}
+	name, queue, what := os.Args[1], os.Args[2], os.Args[6]
+	count, workers, producers := number(os.Args[3], 1), number(os.Args[4], 1), number(os.Args[5], 1)
+	sleeps, warmUp := setBody(os.Args[7]), number(os.Args[8], 0)
 	if name == "goroutines" && count > 4_000_000 {
 		fail(exitUnsupported, "all at once, they would take more memory than most machines have")
 	}
-	open, known := pools[name]
+	opener, known := pools[name]
 	if !known {
 		fail(1, "no pool of that name in this program")
 	}
-	p, err := open(name, queue, workers)
-	if err != nil {
-		fail(exitUnsupported, err)
+	make := func() pool {
+		p, err := opener(params{name, queue, workers, sleeps})
+		if err != nil {
+			fail(exitUnsupported, err)
+		}
+		return p
 	}
-	// Some tasks first: goroutines exist, allocators and caches are warm.
-	if warmUp > 0 {
-		round(p, producers, warmUp)
-	}
-	elapsed := round(p, producers, count)
-	p.close()
-	if tasks.left.Load() != 0 {
-		fail(1, "a task ran more than once")
-	}
-	fmt.Printf("%s queue=%s,workers=%d,producers=%d %.1f\n", name, queue, workers, producers,
-		float64(elapsed.Nanoseconds())/float64(count))
+	fmt.Printf("%s %s %.1f\n", name, what, measure(what, make, count, workers, producers, warmUp))
 }

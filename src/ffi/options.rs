@@ -201,6 +201,7 @@ impl RawOptions {
         if self.worker_kind > antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32 {
             return Err(Error::InvalidArgument);
         }
+        let fibers = self.worker_kind == antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32;
         let config = Config {
             capacity: super::pool::capacity_from(capacity)?,
             expiry: match (flag(0)?, self.expiry_ms) {
@@ -217,9 +218,9 @@ impl RawOptions {
             },
             queue_capacity: self.queue_capacity,
             min_workers: self.min_workers,
-            fibers: self.worker_kind == antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32,
+            fibers,
             carriers: match self.carriers {
-                0 => super::inside::antpool_usable_cpus(),
+                0 if fibers => super::inside::antpool_usable_cpus(),
                 carriers => carriers.min(CAPACITY_MAX),
             },
             max_block_threads: match self.max_block_threads {

@@ -61,9 +61,19 @@ pub(crate) const fn looks(count: u32) -> u32 {
     count
 }
 
-/// Whether another CPU may do what this one looks for meanwhile.
+/// Whether another CPU may do what this one looks for meanwhile. What was so when the first pool was
+/// made stands: to ask takes the reading of several files.
 pub(crate) fn can_spin() -> bool {
-    std::thread::available_parallelism().is_ok_and(|cpus| cpus.get() > 1)
+    static CPUS: AtomicU32 = AtomicU32::new(0); // 0: not asked yet
+    // ORDERING: Relaxed; nothing else is read through it.
+    let mut cpus = CPUS.load(Ordering::Relaxed);
+    if cpus == 0 {
+        let usable = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        cpus = u32::try_from(usable).unwrap_or(u32::MAX);
+        // ORDERING: as above.
+        CPUS.store(cpus, Ordering::Relaxed);
+    }
+    cpus > 1
 }
 
 /// A lock that a forked child can use, and that TSan can see.

@@ -26,7 +26,8 @@ pub fn fail(code: i32, what: &str) -> ! {
 }
 
 pub fn number(text: &str) -> usize {
-    text.parse().unwrap_or_else(|_| fail(1, "an argument is not a number in range"))
+    text.parse()
+        .unwrap_or_else(|_| fail(1, "an argument is not a number in range"))
 }
 
 /// A count that has a cache line of its own.
@@ -63,7 +64,10 @@ pub fn resident_bytes() -> usize {
 }
 
 fn clock(which: libc::clockid_t) -> Duration {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `now` is writable.
     if unsafe { libc::clock_gettime(which, &mut now) } != 0 {
         fail(1, "a clock cannot be read");

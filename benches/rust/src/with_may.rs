@@ -27,7 +27,10 @@ fn round(tasks: usize, nap: Duration, places: &Arc<Semphore>) -> Duration {
     all_ran.wait();
     let took = begin.elapsed();
     if LEFT.get() != 0 {
-        fail(1, "the wait ended although not every task had run exactly once");
+        fail(
+            1,
+            "the wait ended although not every task had run exactly once",
+        );
     }
     took
 }
@@ -35,8 +38,15 @@ fn round(tasks: usize, nap: Duration, places: &Arc<Semphore>) -> Duration {
 /// Every stack of may's is a mapping and a guard of its own; without this check it would panic.
 fn expect_room_for(stacks: usize) {
     let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap_or_default();
-    if most.trim().parse().is_ok_and(|most: usize| 2 * stacks >= most) {
-        fail(UNSUPPORTED, "may needs two mappings for a stack: more than vm.max_map_count allows");
+    if most
+        .trim()
+        .parse()
+        .is_ok_and(|most: usize| 2 * stacks >= most)
+    {
+        fail(
+            UNSUPPORTED,
+            "may needs two mappings for a stack: more than vm.max_map_count allows",
+        );
     }
 }
 
@@ -51,7 +61,9 @@ pub fn sleepers(params: &Params) -> f64 {
         }
         round(tasks, nap, &places)
     });
-    let Ok(took) = producer.join() else { fail(1, "the producer failed") };
+    let Ok(took) = producer.join() else {
+        fail(1, "the producer failed")
+    };
     took.as_nanos() as f64 / tasks as f64
 }
 

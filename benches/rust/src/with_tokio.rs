@@ -24,7 +24,9 @@ async fn round(tasks: usize, nap: Duration, places: Arc<Semaphore>) -> Duration 
     LEFT.set(tasks);
     let begin = Instant::now();
     for _ in 0..tasks {
-        let Ok(place) = places.clone().acquire_owned().await else { fail(1, "acquire") };
+        let Ok(place) = places.clone().acquire_owned().await else {
+            fail(1, "acquire")
+        };
         let all_ran = all_ran.clone();
         tokio::spawn(async move {
             sleep(nap).await;
@@ -37,9 +39,40 @@ async fn round(tasks: usize, nap: Duration, places: Arc<Semaphore>) -> Duration 
     all_ran.notified().await;
     let took = begin.elapsed();
     if LEFT.get() != 0 {
-        fail(1, "the wait ended although not every task had run exactly once");
+        fail(
+            1,
+            "the wait ended although not every task had run exactly once",
+        );
     }
     took
+}
+
+/// Has so many tasks sleep at once.
+async fn ramp(tasks: usize) -> Duration {
+    let all_held = Arc::new(Notify::new());
+    LEFT.set(tasks);
+    let begin = Instant::now();
+    for _ in 0..tasks {
+        let all_held = all_held.clone();
+        tokio::spawn(async move {
+            if LEFT.take() {
+                all_held.notify_one();
+            }
+            sleep(LONG).await;
+            fail(1, "a held task went on before the measurement was over")
+        });
+    }
+    all_held.notified().await;
+    begin.elapsed()
+}
+
+pub fn ramp_ns(tasks: usize) -> f64 {
+    let runtime = runtime(false);
+    let Ok(took) = runtime.block_on(runtime.spawn(ramp(tasks))) else {
+        fail(1, "it failed")
+    };
+    std::mem::forget(runtime);
+    took.as_nanos() as f64 / tasks as f64
 }
 
 pub fn sleepers(params: &Params) -> f64 {
@@ -53,7 +86,9 @@ pub fn sleepers(params: &Params) -> f64 {
         }
         round(tasks, nap, places).await
     });
-    let Ok(took) = runtime.block_on(producer) else { fail(1, "the producer failed") };
+    let Ok(took) = runtime.block_on(producer) else {
+        fail(1, "the producer failed")
+    };
     took.as_nanos() as f64 / tasks as f64
 }
 
@@ -141,7 +176,9 @@ async fn measure(cost: String, fibers: usize) -> f64 {
 pub fn cost(cost: &str, fibers: usize) -> f64 {
     let runtime = runtime(true);
     let all = runtime.spawn(measure(cost.to_owned(), fibers));
-    let Ok(figure) = runtime.block_on(all) else { fail(1, "a task failed") };
+    let Ok(figure) = runtime.block_on(all) else {
+        fail(1, "a task failed")
+    };
     // Dropping the runtime would wait for nobody, but it would take its tasks apart one by one.
     std::mem::forget(runtime);
     figure

@@ -126,7 +126,8 @@ class Pool:
         self._handle: int = handle.value
         # The handle is freed when no Python code can be inside a call on it: with the object.
         remains = _lifetime.Remains(handle.value, key, daemon)
-        weakref.finalize(self, _lifetime.abandon, remains).atexit = False
+        finalizer = weakref.finalize(self, _lifetime.abandon, remains)
+        finalizer.atexit = False  # type: ignore[misc, unused-ignore]  # mypy for 3.9 is wrong here
 
     @classmethod
     def default(cls) -> "Pool":

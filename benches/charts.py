@@ -1,0 +1,97 @@
+"""Charts of a run, as SVG, from its results.csv. They need matplotlib."""
+
+import csv
+import sys
+from collections import defaultdict
+
+OURS, OTHERS = "#c44e1b", "#7a8ba3"
+GROWTH = {"growth-tasks": "tasks", "growth-workers": "workers", "growth-callers": "producers"}
+
+
+def read(folder):
+    rows = defaultdict(list)
+    with open(folder / "results.csv", encoding="utf-8", newline="") as file:
+        for record in csv.DictReader(file):
+            if record["median"]:
+                rows[record["workload"], record["queue"], record["workers"],
+                     record["producers"]].append(record)
+    return rows
+
+
+def bars(axes, title, records):
+    """One bar for each program, the fastest on top, with the spread of its rounds."""
+    records = sorted(records, key=lambda r: -float(r["median"]))
+    medians = [float(r["median"]) for r in records]
+    errors = [[m - float(r["least"]) for m, r in zip(medians, records)],
+              [float(r["most"]) - m for m, r in zip(medians, records)]]
+    colors = [OURS if r["program"].startswith("antpool") else OTHERS for r in records]
+    axes.barh([r["program"] for r in records], medians, color=colors, xerr=errors,
+              error_kw={"elinewidth": 0.8, "alpha": 0.6})
+    for place, median in enumerate(medians):
+        axes.annotate(f" {median:.0f}", (median, place), va="center", fontsize=7)
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel(records[0]["unit"], fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_xlim(0, max(medians) * 1.15)
+
+
+def chart(plt, path, title, panels):
+    if not panels:
+        return
+    wide = min(2, len(panels))
+    tall = -(-len(panels) // wide)
+    figure, grid = plt.subplots(tall, wide, figsize=(5 * wide, 0.6 + 2.9 * tall), squeeze=False)
+    for axes in grid.flat[len(panels):]:
+        axes.set_visible(False)
+    for axes, (name, records) in zip(grid.flat, panels):
+        bars(axes, name, records)
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def growth(plt, path, rows):
+    panels = []
+    for workload, field in GROWTH.items():
+        points = sorted((int(r[field]), float(r["median"]))
+                        for key, records in rows.items() if key[0] == workload for r in records)
+        if points:
+            panels.append((field, points))
+    if not panels:
+        return
+    figure, grid = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 2.8), squeeze=False)
+    for axes, (field, points) in zip(grid.flat, panels):
+        axes.plot(*zip(*points), color=OURS, marker="o", markersize=3)
+        axes.set_xscale("log")
+        axes.set_ylim(0, max(cost for _, cost in points) * 1.2)
+        axes.set_xlabel(field.replace("producers", "callers"), fontsize=8)
+        axes.set_ylabel("ns per task", fontsize=8)
+        axes.tick_params(labelsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle("What a task costs as the numbers grow", fontsize=11)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def write_charts(folder):
+    try:
+        import matplotlib
+    except ImportError:
+        print("benches/run: no charts, because matplotlib is missing", file=sys.stderr)
+        return
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "antpool"
+    from matplotlib import pyplot as plt
+
+    rows = read(folder)
+    titles = {key: f"queue {key[1]}, {key[2]} workers, {key[3]} producers" for key in rows}
+    pick = lambda workload: [(titles[key], rows[key]) for key in rows if key[0] == workload]
+    chart(plt, folder / "sleep.svg", "Tasks that sleep for 10 ms, 50,000 at a time",
+          [("", records) for _, records in pick("sleep")])
+    few = [(name, records) for name, records in pick("empty")
+           if name.endswith("1 producers") and len(records) > 1]
+    chart(plt, folder / "empty.svg", "Empty tasks, one producer", few)
+    growth(plt, folder / "growth.svg", rows)

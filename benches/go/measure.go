@@ -1,0 +1,148 @@
+package main
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// kept are pools that have not been used.
+var kept []pool
+
+// measure is what c/measures.h is: the same names, the same meaning.
+func measure(what string, open func() pool, count, workers, producers, warmUp int) float64 {
+	switch what {
+	case "life":
+		begin := time.Now()
+		for range count {
+			open().close()
+		}
+		return perTask(time.Since(begin), count)
+	case "memory-pool":
+		before := residentBytes()
+		for range count {
+			kept = append(kept, open())
+		}
+		return float64(residentBytes()-before) / float64(count)
+	case "memory-worker":
+		return memoryWorker(open, workers)
+	}
+
+	p := open()
+	if warmUp > 0 {
+		round(p, producers, warmUp)
+	}
+	switch what {
+	case "wake-p50":
+		return wake(p, count, 50)
+	case "wake-p99":
+		return wake(p, count, 99)
+	case "trip":
+		begin := time.Now()
+		for range count {
+			one(p)
+		}
+		return perTask(time.Since(begin), count)
+	case "ramp":
+		return perTask(hold(p, count, make(chan struct{})), count)
+	case "memory-queued":
+		hold(p, workers, make(chan struct{}))
+		before := residentBytes()
+		for range count {
+			p.submit()
+		}
+		return float64(residentBytes()-before) / float64(count)
+	case "fairness":
+		return fairness(p, producers, count)
+	case "all", "submit":
+		submitted, done := round(p, producers, count)
+		p.close()
+		if tasks.left.Load() != 0 {
+			fail(1, "a task ran more than once")
+		}
+		if what == "submit" {
+			return perTask(submitted, count)
+		}
+		return perTask(done, count)
+	}
+	fail(1, "no such measure")
+	return 0
+}
+
+func perTask(took time.Duration, count int) float64 {
+	return float64(took.Nanoseconds()) / float64(count)
+}
+
+// one submits one task and waits for it.
+func one(p pool) {
+	tasks.left.Store(1)
+	p.submit()
+	<-allRan
+}
+
+func wake(p pool, count, percent int) float64 {
+	var begun time.Time
+	body = func() { begun = time.Now() }
+	samples := make([]time.Duration, count)
+	for i := range samples {
+		time.Sleep(time.Millisecond) // Long enough for the workers to lie down.
+		submitted := time.Now()
+		one(p)
+		samples[i] = begun.Sub(submitted)
+	}
+	slices.Sort(samples)
+	return float64(samples[count*percent/100].Nanoseconds())
+}
+
+// hold has so many tasks run at once, until the gate is closed, and says how long that took.
+func hold(p pool, count int, gate chan struct{}) time.Duration {
+	var held atomic.Int64
+	allHeld := make(chan struct{})
+	body = func() {
+		if held.Add(1) == int64(count) {
+			close(allHeld)
+		}
+		<-gate
+	}
+	tasks.left.Store(int64(count))
+	begin := time.Now()
+	for range count {
+		p.submit()
+	}
+	<-allHeld
+	return time.Since(begin)
+}
+
+func memoryWorker(open func() pool, workers int) float64 {
+	before := residentBytes()
+	gate := make(chan struct{})
+	p := open()
+	hold(p, workers, gate)
+	close(gate)
+	<-allRan
+	time.Sleep(100 * time.Millisecond)
+	return float64(residentBytes()-before) / float64(workers)
+}
+
+func fairness(p pool, producers, count int) float64 {
+	var places atomic.Int64
+	places.Store(int64(count))
+	tasks.left.Store(int64(count))
+	placed := make([]int, producers)
+	start := make(chan struct{})
+	var callers sync.WaitGroup
+	for i := range placed {
+		callers.Go(func() {
+			<-start
+			for places.Add(-1) >= 0 {
+				p.submit()
+				placed[i]++
+			}
+		})
+	}
+	close(start)
+	callers.Wait()
+	<-allRan
+	return float64(slices.Max(placed)) / float64(max(1, slices.Min(placed)))
+}

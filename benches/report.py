@@ -1,0 +1,121 @@
+"""What a run has found: a Markdown table for each row, and one CSV with everything."""
+
+import csv
+import datetime
+import math
+import os
+import platform
+import statistics
+
+from programs import version
+
+
+def cpu_model():
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as lines:
+            return next(line.split(":", 1)[1].strip() for line in lines
+                        if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.machine()
+
+
+def ratio(peer, subject):
+    """How many times the figure of the subject; and whether the spreads overlap."""
+    (least, most), (subject_least, subject_most) = peer.spread, subject.spread
+    median = subject.median()
+    times = peer.median() / median if median else math.inf
+    return times, least <= subject_most and subject_least <= most
+
+
+def figure(value):
+    return f"{value:.2f}" if abs(value) < 10 and value != int(value) else f"{value:.0f}"
+
+
+class Report:
+    """Prints each row when it is done, and keeps it in two files."""
+
+    COLUMNS = ("workload", "queue", "workers", "producers", "tasks", "program", "unit", "median",
+               "least", "most", "times_the_subject", "tie", "cpu_ns_per_task",
+               "switches_per_1000_tasks", "why_not")
+
+    def __init__(self, folder, options, programs):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.options = options
+        self.markdown = open(folder / "table.md", "w", encoding="utf-8")
+        self.file = open(folder / "results.csv", "w", encoding="utf-8", newline="")
+        self.csv = csv.DictWriter(self.file, self.COLUMNS)
+        self.csv.writeheader()
+        self.best = {}  # of the empty tasks: the ratios of the best peer, row by row
+        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+        versions = ", ".join(f"{key} {version(key)}" for key in
+                             dict.fromkeys([p.version for p in programs] + ["g++", "go"]))
+        self.print(f"- {datetime.date.today()}, {cpu_model()}, "
+                   f"{len(os.sched_getaffinity(0))} usable CPUs, "
+                   f"{platform.system()} {platform.release()}, load {load}")
+        self.print(f"- versions: {versions}")
+        self.print(f"- {options.tasks} tasks a run unless a row says otherwise, {options.rounds} "
+                   "alternating rounds; median of the rounds, spread from the least to the most\n")
+
+    def print(self, text=""):
+        print(text, flush=True)
+        print(text, file=self.markdown, flush=True)
+
+    def add(self, row, results):
+        counts = row.counted(self.options) is not None
+        head = ["program", row.unit, "spread", f"÷ {row.subject}"]
+        head += ["÷ floor"] if row.floor else []
+        head += ["CPU ns per task", "switches per 1000 tasks"] if counts else []
+        self.print(f"### {row.name}\n")
+        if row.floor:
+            self.print(f"No pool can be faster than {figure(row.floor)} {row.unit}.\n")
+        self.print(f"| {' | '.join(head)} |\n| --- " + "| ---: " * (len(head) - 1) + "|")
+        subject = results[row.subject]
+        for name, result in results.items():
+            cells = self.cells(row, name, result, subject, counts)
+            self.print(f"| {' | '.join(cells + [''] * (len(head) - len(cells)))} |")
+        self.print()
+        self.note_best(row, results, subject)
+
+    def cells(self, row, name, result, subject, counts):
+        record = {"workload": row.workload, "program": name, "unit": row.unit,
+                  "why_not": result.why_not}
+        for field in ("queue", "workers", "producers"):
+            record[field] = getattr(row, field, "")
+        record["tasks"] = row.tasks_of(self.options) if hasattr(row, "tasks_of") else row.count
+        if result.why_not:
+            self.csv.writerow(record)
+            return [name, result.why_not]
+        least, most = result.spread
+        median = result.median()
+        cells = [name, figure(median), f"{figure(least)}..{figure(most)}"]
+        record.update(median=median, least=least, most=most)
+        if result is subject or subject.why_not:
+            cells.append("")
+        else:
+            times, tie = ratio(result, subject)
+            cells.append(f"tie ({times:.2f})" if tie else f"{times:.2f}")
+            record.update(times_the_subject=round(times, 3), tie=int(tie))
+        if row.floor:
+            cells.append(f"{median / row.floor:.2f}")
+        if counts:
+            cpu, switches = result.median("cpu_ns"), result.median("switches")
+            cells += [f"{cpu:.0f}", f"{switches:.1f}"]
+            record.update(cpu_ns_per_task=round(cpu, 1), switches_per_1000_tasks=round(switches, 1))
+        self.csv.writerow(record)
+        self.file.flush()
+        return cells
+
+    def note_best(self, row, results, subject):
+        peers = [r for r in results.values() if r is not subject and not r.why_not]
+        if row.workload == "empty" and peers and not subject.why_not:
+            best = min(peers, key=lambda result: result.median())
+            self.best.setdefault(row.queue, []).append(ratio(best, subject)[0])
+
+    def close(self):
+        for queue, ratios in self.best.items():
+            mean = statistics.geometric_mean(ratios)
+            self.print(f"Empty tasks, queue={queue}: the best peer of each row takes {mean:.2f} × "
+                       f"as long (geometric mean of {len(ratios)} rows; from {min(ratios):.2f} to "
+                       f"{max(ratios):.2f}).\n")
+        self.markdown.close()
+        self.file.close()
