@@ -53,7 +53,8 @@ class Report:
                    f"{len(os.sched_getaffinity(0))} usable CPUs, "
                    f"{platform.system()} {platform.release()}, load {load}")
         self.print(f"- versions: {versions}")
-        self.print(f"- {options.tasks} tasks a run unless a row says otherwise, {options.rounds} "
+        self.print(f"- {options.tasks} tasks a run, five times as many where they sleep, unless "
+                   f"a row says otherwise; {options.rounds} "
                    "alternating rounds; median of the rounds, spread from the least to the most\n")
 
     def print(self, text=""):

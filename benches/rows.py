@@ -22,7 +22,8 @@ class Row:
     measure: str = "all"
     body: str = "empty"
     unit: str = "ns per task"
-    tasks: int = 0  # 0: as many as are asked for
+    tasks: int = 0  # 0: as many as are asked for,
+    times: int = 1  # times this
     warm_up: float = 0.1  # as many of the tasks are run before the clock starts
 
     @property
@@ -32,7 +33,7 @@ class Row:
                 f"producers={self.producers}{size}")
 
     def tasks_of(self, options):
-        return self.tasks or options.tasks
+        return self.tasks or options.tasks * self.times
 
     def arguments(self, program, options):
         tasks = self.tasks_of(options)
@@ -102,7 +103,7 @@ def powers(least, most):
     return [10**n for n in range(least, most + 1)]
 
 
-SLEEPS = {"subject": SUBJECT_FIBER, "body": "sleep=10"}
+SLEEPS = {"subject": SUBJECT_FIBER, "body": "sleep=10", "times": 5}
 ROWS = [
     # W1: the workload that ants publishes.
     Row("sleep", "none", 50000, 1, SLEEPERS, True, **SLEEPS),
@@ -141,7 +142,7 @@ ROWS = [
     *(Row("callers", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16)
       for producers in (1, 16, 64)),
     *(Row("fairness", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16,
-          measure="fairness", unit="most ÷ least placed", tasks=10**5) for producers in (16, 64)),
+          measure="fairness", unit="most ÷ least placed", tasks=2000) for producers in (16, 64)),
     # W10: nothing.
     Cost("idle-wakeups", 10, "seconds", "switches", (), True, SUBJECT, "idle"),
     Cost("idle-cpu", 10, "seconds", "ns of CPU", (), False, SUBJECT, "idle"),

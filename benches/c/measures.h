@@ -7,8 +7,8 @@
  *     wake-p99       and what one in a hundred exceeds
  *     trip           ns to submit one task and wait for it
  *     ramp           ns per task until TASKS tasks, none of which ends, all run at once
- *     fairness       how many times more tasks the luckiest of PRODUCERS has placed than the unluckiest,
- *                    when the TASKS that all of them place together are placed
+ *     fairness       how many times more tasks the luckiest of PRODUCERS has placed than the unluckiest
+ *                    after TASKS milliseconds
  *     memory-pool    resident bytes per pool, of TASKS pools that have not been used
  *     memory-queued  resident bytes per task, of TASKS tasks that wait for a worker
  *     memory-worker  resident bytes per worker, of WORKERS workers that have run and are idle
@@ -18,6 +18,8 @@
 #define BENCH_MEASURES_H
 
 #include "bench.h"
+
+#include <limits.h>
 
 static inline long bench_resident_bytes(void)
 {
@@ -141,13 +143,13 @@ typedef struct bench_caller_t {
 
 static const bench_pool_t *bench_callers_pool;
 static pthread_barrier_t bench_callers_start;
-static long bench_places_left;
+static bool bench_callers_stop;
 
 static inline void *bench_call(void *arg)
 {
     bench_caller_t *caller = (bench_caller_t *)arg;
     pthread_barrier_wait(&bench_callers_start);
-    while (__atomic_sub_fetch(&bench_places_left, 1, __ATOMIC_RELAXED) >= 0) {
+    while (!__atomic_load_n(&bench_callers_stop, __ATOMIC_RELAXED)) {
         bench_callers_pool->produce(1);
         caller->placed++;
     }
@@ -157,20 +159,23 @@ static inline void *bench_call(void *arg)
 static inline double bench_fairness(const bench_pool_t *pool, const bench_params_t *params)
 {
     static bench_caller_t callers[BENCH_MAX_PRODUCERS];
-    long least = params->tasks, most = 0;
+    long least = LONG_MAX, most = 0, all = 0;
     bench_callers_pool = pool;
-    bench_places_left = params->tasks;
-    bench_expect(params->tasks);
+    bench_expect(LONG_MAX); /* Nobody knows yet how many there will be. */
     pthread_barrier_init(&bench_callers_start, NULL, (unsigned)params->producers);
     for (int i = 0; i < params->producers; i++)
         if (pthread_create(&callers[i].thread, NULL, bench_call, &callers[i]) != 0)
             bench_fail("no thread for a caller");
+    bench_nap(params->tasks);
+    __atomic_store_n(&bench_callers_stop, true, __ATOMIC_RELAXED);
     for (int i = 0; i < params->producers; i++) {
         pthread_join(callers[i].thread, NULL);
         least = callers[i].placed < least ? callers[i].placed : least;
         most = callers[i].placed > most ? callers[i].placed : most;
+        all += callers[i].placed;
     }
-    pool->wait();
+    if (__atomic_sub_fetch(&bench_tasks.left, LONG_MAX - all, __ATOMIC_ACQ_REL) > 0)
+        pool->wait();
     bench_check_all_ran();
     return (double)most / (double)(least > 0 ? least : 1);
 }

@@ -126,23 +126,31 @@ func memoryWorker(open func() pool, workers int) float64 {
 }
 
 func fairness(p pool, producers, count int) float64 {
-	var places atomic.Int64
-	places.Store(int64(count))
-	tasks.left.Store(int64(count))
+	const many = 1 << 62 // Nobody knows yet how many there will be.
+	tasks.left.Store(many)
+	var stop atomic.Bool
 	placed := make([]int, producers)
 	start := make(chan struct{})
 	var callers sync.WaitGroup
 	for i := range placed {
 		callers.Go(func() {
 			<-start
-			for places.Add(-1) >= 0 {
+			for !stop.Load() {
 				p.submit()
 				placed[i]++
 			}
 		})
 	}
 	close(start)
+	time.Sleep(time.Duration(count) * time.Millisecond)
+	stop.Store(true)
 	callers.Wait()
-	<-allRan
+	all := int64(0)
+	for _, n := range placed {
+		all += int64(n)
+	}
+	if tasks.left.Add(all-many) > 0 {
+		<-allRan
+	}
 	return float64(slices.Max(placed)) / float64(max(1, slices.Min(placed)))
 }

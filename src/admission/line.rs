@@ -75,6 +75,7 @@ impl Gate {
                     Attempt::Failed(error) => break Err(error),
                     Attempt::Full => {}
                 }
+                control.line.came_in_vain();
                 // [A5] Not on its way any more; the next room has to wake it again.
                 control.line.set_notified(mutant("A5"));
             }

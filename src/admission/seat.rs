@@ -129,11 +129,15 @@ pub(super) struct Line {
     workers: usize,
     /// How many newcomers were admitted since the first in line was.
     overtaken: u32,
+    /// How often the first in line was woken and found that others had taken what was free.
+    in_vain: u32,
 }
 
 impl Line {
     /// How often the first in line may be overtaken before newcomers have to stand in line too.
-    const OVERTAKEN_MOST: u32 = 32;
+    const OVERTAKEN_MOST: u32 = 256;
+    /// And how often it may have been woken in vain.
+    const IN_VAIN_MOST: u32 = 4;
 
     /// With memory for so many callers from the start.
     pub(super) fn with(count: usize) -> Self {
@@ -141,6 +145,7 @@ impl Line {
             callers: VecDeque::with_capacity(count),
             workers: 0,
             overtaken: 0,
+            in_vain: 0,
         }
     }
 
@@ -159,7 +164,8 @@ impl Line {
 
     /// Whether a newcomer may take what is free although others wait.
     pub(super) fn may_be_overtaken(&self) -> bool {
-        self.callers.is_empty() || self.overtaken < Self::OVERTAKEN_MOST
+        self.callers.is_empty()
+            || self.overtaken < Self::OVERTAKEN_MOST && self.in_vain < Self::IN_VAIN_MOST
     }
 
     /// A newcomer has done so.
@@ -188,6 +194,7 @@ impl Line {
     pub(super) fn leave(&mut self, seat: &Arc<Seat>) {
         if self.is_first(seat) {
             self.overtaken = 0;
+            self.in_vain = 0;
         }
         if let Some(index) = self
             .callers
@@ -216,6 +223,12 @@ impl Line {
         Some(Arc::clone(&first.seat))
     }
 
+    /// The first in line has come back and found nothing. If it was woken for something, that has been
+    /// taken by others.
+    pub(super) fn came_in_vain(&mut self) {
+        self.in_vain += u32::from(self.is_notified());
+    }
+
     /// Has the first in line look for itself.
     pub(super) fn nudge_first(&self) {
         if let Some(first) = self.callers.front() {
@@ -238,5 +251,46 @@ impl Line {
         }
         self.workers = 0;
         self.overtaken = 0;
+        self.in_vain = 0;
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn line_of_one() -> (Line, Arc<Seat>) {
+        let (mut line, seat) = (Line::with(1), Seats::with(1).take());
+        line.join(Arc::clone(&seat), false);
+        (line, seat)
+    }
+
+    #[test]
+    fn the_first_is_overtaken_only_so_often_and_the_next_begins_anew() {
+        let (mut line, seat) = line_of_one();
+        for _ in 0..Line::OVERTAKEN_MOST {
+            assert!(line.may_be_overtaken());
+            line.overtake();
+        }
+        assert!(!line.may_be_overtaken());
+        line.join(Seats::with(1).take(), false);
+        line.leave(&seat);
+        assert!(line.may_be_overtaken());
+    }
+
+    #[test]
+    fn who_was_woken_in_vain_a_few_times_is_not_overtaken_any_more() {
+        let (mut line, seat) = line_of_one();
+        line.came_in_vain(); // By itself, and for nothing.
+        for _ in 0..Line::IN_VAIN_MOST {
+            assert!(line.may_be_overtaken());
+            line.set_notified(true);
+            line.came_in_vain();
+            line.set_notified(false);
+        }
+        assert!(!line.may_be_overtaken());
+        line.join(Seats::with(1).take(), false);
+        line.leave(&seat);
+        assert!(line.may_be_overtaken());
     }
 }
