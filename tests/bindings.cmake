@@ -53,7 +53,6 @@ endif()
 
 # ---- Python --------------------------------------------------------------------------------------
 
-find_program(ANTPOOL_PYTHON NAMES python3)
 set(python_status 1)
 if(ANTPOOL_PYTHON)
     execute_process(COMMAND "${ANTPOOL_PYTHON}" -c "import pytest"
@@ -65,7 +64,7 @@ if(have_python)
     antpool_binding_test(python 1200 "${PROJECT_SOURCE_DIR}/bindings/python"
         "${ANTPOOL_PYTHON}" -m pytest -q -rs)
 endif()
-mark_as_advanced(ANTPOOL_GO ANTPOOL_PYTHON)
+mark_as_advanced(ANTPOOL_GO)
 
 # ---- README.md -----------------------------------------------------------------------------------
 

@@ -64,6 +64,9 @@ impl Workers for Starter<'_> {
 }
 
 impl FiberEngine {
+    /// Carriers that may lie down before anything is allocated for it.
+    const SLEEPERS_IN_ADVANCE: usize = 1024;
+
     /// The engine of a pool, without carriers. What they inherit is taken from the calling thread.
     pub(crate) fn new(config: &Config) -> Result<Arc<Self>, Error> {
         overflow::watch();
@@ -76,7 +79,7 @@ impl FiberEngine {
         let expiry = config.expiry.map_or(u64::MAX, clock::in_ns);
         let threads = Threads::new(config, 0)?;
         Ok(Arc::new_cyclic(|this| Self {
-            idle: Idle::with(config.carriers),
+            idle: Idle::with(config.carriers.min(Self::SLEEPERS_IN_ADVANCE)),
             threads,
             stacks,
             lookout: Lookout::default(),
