@@ -236,7 +236,7 @@ impl Pool {
 
     /// Workers with a task.
     pub(crate) fn busy(&self) -> usize {
-        self.gate.accepted().min(self.gate.live())
+        self.gate.unfinished().min(self.gate.live())
     }
 
     /// How many submits would be accepted now; `None` is unlimited.
@@ -262,6 +262,7 @@ impl Pool {
         // more than was submitted.
         self.engine.add_counts(&mut stats);
         let snapshot = self.gate.snapshot();
+        stats.settled += snapshot.counts.collected;
         let accepted = snapshot.accepted;
         let busy = accepted.min(snapshot.running);
         Stats {

@@ -5,8 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::seat::{Line, Seat, Seats};
-use super::word::Word;
-use super::{Gate, STARVED, SURPLUS, TUNED, Workers};
+use super::{DEFER, Deferred, Gate, STARVED, SURPLUS, TUNED, Workers};
 use crate::clock::Backoff;
 use crate::config::{CAPACITY_MAX, Config};
 use crate::sync::Ordering;
@@ -41,6 +40,8 @@ pub(super) struct Control {
     /// Callers that wait until nobody else does.
     pub(super) last: Option<Arc<Seat>>,
     pub(super) seats: Seats,
+    /// What each worker that ever deferred a finish has deferred, by its index.
+    pub(super) deferred: Vec<Arc<Deferred>>,
     pub(super) counts: Counts,
 }
 
@@ -53,6 +54,8 @@ pub(crate) struct Counts {
     pub(crate) purged: u64,
     pub(crate) lost: u64,
     pub(crate) spawn_failures: u64,
+    /// Finishes that workers deferred and others settled.
+    pub(crate) collected: u64,
 }
 
 /// The workers' indices: the smallest that is free is given next.
@@ -104,6 +107,7 @@ impl Control {
             drainers: Vec::with_capacity(seats),
             last: None,
             seats: Seats::with(seats),
+            deferred: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -143,8 +147,8 @@ impl Gate {
         let base = self.base_for(control.capacity, control.live);
         let change = base as i64 - control.base as i64;
         control.base = base;
-        let word = self.update(|word| Some(word.with_room(change).accept(tasks)));
-        self.publish(control, word.unwrap_or_else(|word| word));
+        let _ = self.update(|word| Some(word.with_room(change).accept(tasks)));
+        self.publish(control);
     }
 
     /// What accepted and room add up to with that capacity and so many live workers.
@@ -157,7 +161,14 @@ impl Gate {
     }
 
     /// Renews the copies that are read without the lock.
-    pub(super) fn publish(&self, control: &Control, word: Word) {
+    pub(super) fn publish(&self, control: &mut Control) {
+        let defer = if self.may_defer(control) {
+            DEFER
+        } else {
+            self.stop_deferring(control);
+            0
+        };
+        let word = self.look();
         let surplus = if control.live > control.capacity {
             SURPLUS
         } else {
@@ -168,7 +179,7 @@ impl Gate {
         let starved = if short { STARVED } else { 0 };
         // ORDERING: Relaxed; hints and figures. A worker that reads an old hint takes one more task
         // and looks again.
-        let hints = (control.tunes * TUNED) | surplus | starved;
+        let hints = (control.tunes * TUNED) | surplus | starved | defer;
         self.hints.store(hints, Ordering::Relaxed);
         self.live.store(control.live, Ordering::Relaxed);
         self.capacity.store(control.capacity, Ordering::Relaxed);

@@ -38,6 +38,7 @@ impl Gate {
     /// A worker that has no task and finds none asks to leave: it has expired, or is unneeded.
     pub(crate) fn retire(&self, expired: bool) -> Retire {
         let mut control = self.lock();
+        self.collect(&mut control);
         let floor = if control.closed {
             0
         } else if expired {
@@ -216,7 +217,8 @@ impl Gate {
 
     /// One consistent look.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        let control = self.lock();
+        let mut control = self.lock();
+        self.collect(&mut control);
         Snapshot {
             running: control.live,
             accepted: self.look().accepted(),

@@ -25,6 +25,8 @@ impl Gate {
         workers: &dyn Workers,
     ) -> Result<(), Error> {
         let mut control = self.lock();
+        // Whether there is room is a question now.
+        self.stop_deferring(&mut control);
         let may_take = control.line.may_be_overtaken();
         match self.attempt(&mut control, may_take, workers) {
             Attempt::Accepted => {
@@ -172,8 +174,7 @@ impl Gate {
                 nudge = control.line.set_notified(true);
             }
         }
-        let word = self.look();
-        self.publish(&control, word);
+        self.publish(&mut control);
         // A thread is woken when it can have the lock; a fiber while it cannot.
         let nudge = nudge.filter(|seat| {
             let now = seat.is_a_fibers();

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod control;
+mod deferred;
 mod life;
 mod line;
 #[cfg(all(test, loom))]
@@ -23,6 +24,7 @@ use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Lookout, Mutex, MutexGuard,
 
 use control::Control;
 pub(crate) use control::Counts;
+pub(crate) use deferred::Deferred;
 pub(crate) use life::Retire;
 pub(crate) use word::TASKS_MAX;
 use word::{CLOSED, FINISH, Word};
@@ -74,8 +76,10 @@ const ROUNDS: u32 = 6;
 const SURPLUS: u32 = 1;
 /// The system refused a worker that an accepted task could use.
 const STARVED: u32 = 2;
-/// The unit of the number of tunes, above the two flags.
-const TUNED: u32 = 4;
+/// Finishes may be deferred.
+const DEFER: u32 = 4;
+/// The unit of the number of tunes, above the three flags.
+const TUNED: u32 = 8;
 
 /// What a worker knows about the pool before it finishes a task.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +90,7 @@ pub(crate) struct Hints(u32);
 pub(crate) struct Gate {
     /// See [`Word`]. Every submit and every finish writes it.
     word: CachePadded<AtomicU64>,
-    /// [`SURPLUS`], [`STARVED`] and how often the pool was tuned, for workers that finish a task.
+    /// [`SURPLUS`], [`STARVED`], [`DEFER`] and how often the pool was tuned, for workers that finish a task.
     /// Written under the lock.
     hints: AtomicU32,
     /// Copies of what the lock guards, for getters.
@@ -186,13 +190,26 @@ impl Gate {
     /// that sleep have to look whether they can leave (W4).
     #[inline]
     pub(crate) fn finish(&self) -> bool {
-        // ORDERING: [O2]
-        let before = Word(self.word.fetch_add(FINISH, Ordering::AcqRel));
-        debug_assert!(before.accepted() > 0, "finish without a task: {before:?}");
-        if before.concerns_finisher() {
+        self.finish_many(1)
+    }
+
+    #[inline]
+    fn finish_many(&self, count: usize) -> bool {
+        let before = self.subtract(count);
+        if before.concerns_finisher(count) {
             self.look_after_finish();
         }
         before.has(CLOSED)
+    }
+
+    /// So many tasks fewer are accepted. Gives the word before.
+    #[inline]
+    fn subtract(&self, count: usize) -> Word {
+        let finishes = FINISH.wrapping_mul(count as u64);
+        // ORDERING: [O2]
+        let before = Word(self.word.fetch_add(finishes, Ordering::AcqRel));
+        debug_assert!(before.accepted() >= count, "no such tasks: {before:?}");
+        before
     }
 
     #[cold]
@@ -213,13 +230,13 @@ impl Gate {
     /// What a worker that has just finished a task has to do before it takes the next.
     #[inline]
     pub(crate) fn after_task(&self, hints: Hints, workers: &dyn Workers) -> Next {
-        match hints.0 % TUNED {
+        match hints.0 & (SURPLUS | STARVED) {
             0 => Next::Stay,
             _ => self.follow_hints(hints.0, workers),
         }
     }
 
-    /// Accepted and unfinished tasks.
+    /// Accepted tasks, and those whose finish has been deferred.
     pub(crate) fn accepted(&self) -> usize {
         self.look().accepted()
     }
@@ -238,12 +255,11 @@ impl Gate {
 
     /// How many submits would be accepted now; `None` if unlimited.
     pub(crate) fn available(&self) -> Option<usize> {
-        let word = self.look();
-        if word.has(CLOSED) {
+        if self.is_closed() {
             return Some(0);
         }
         let limit = self.limit_of(self.capacity()?);
-        Some(limit.saturating_sub(word.accepted()))
+        Some(limit.saturating_sub(self.unfinished()))
     }
 
     /// Callers that wait to submit.

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::sync::{AtomicUsize, Ordering, advance};
 
 /// Workers that are only counted.
-struct Granted;
+pub(super) struct Granted;
 
 impl Workers for Granted {
     fn start(&self, _: usize) -> Result<(), Refused> {
@@ -29,12 +29,12 @@ impl Workers for Never {
 
 const FOREVER: Patience = Patience::Until(Deadline::NEVER);
 
-fn explore(model: impl Fn() + Send + Sync + 'static) {
+pub(super) fn explore(model: impl Fn() + Send + Sync + 'static) {
     crate::sync::explore(3, model);
 }
 
 /// A gate with so many live workers and so many of them busy.
-fn gate(capacity: usize, queue_capacity: usize, live: usize, busy: usize) -> Arc<Gate> {
+pub(super) fn gate(capacity: usize, queue_capacity: usize, live: usize, busy: usize) -> Arc<Gate> {
     let config = Config {
         capacity: Some(capacity),
         queue_capacity,
@@ -74,6 +74,7 @@ macro_rules! spawn {
         loom::thread::spawn(move || $body)
     }};
 }
+pub(super) use spawn;
 
 /// [A1] While fewer tasks than the capacity are accepted, each has a live worker of its own.
 #[test]

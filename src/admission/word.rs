@@ -90,10 +90,10 @@ impl Word {
         Self(self.0 & !mask | flags)
     }
 
-    /// Whether the finish that found this word has to look further.
+    /// Whether who finished `count` tasks and found this word has to look further.
     #[inline]
-    pub(super) fn concerns_finisher(self) -> bool {
-        self.0 & (WAITERS | NOTIFIED) == WAITERS || (self.has(WATCHED) && self.accepted() == 1)
+    pub(super) fn concerns_finisher(self, count: usize) -> bool {
+        self.0 & (WAITERS | NOTIFIED) == WAITERS || (self.has(WATCHED) && self.accepted() == count)
     }
 }
 

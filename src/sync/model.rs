@@ -13,6 +13,12 @@ pub(crate) use loom::thread_local;
 /// Nothing: a model needs no pauses.
 pub(crate) fn spin_loop() {}
 
+/// loom takes `SeqCst` accesses for `AcqRel` ones. Where it is their order that counts, a fence after the
+/// write makes up for it.
+pub(crate) fn fence_in_models() {
+    fence(Ordering::SeqCst);
+}
+
 /// Who looks repeatedly looks once in a model: it can happen anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct Lookout;

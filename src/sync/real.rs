@@ -20,6 +20,10 @@ pub(crate) fn spin_loop() {
     std::hint::spin_loop();
 }
 
+/// Nothing: see the other definition.
+#[inline(always)]
+pub(crate) fn fence_in_models() {}
+
 /// Looking repeatedly for what another thread is about to bring, before sleeping until it does.
 #[derive(Debug, Default)]
 pub(crate) struct Lookout {

@@ -1,11 +1,11 @@
 //! One worker: takes tasks, runs them, sleeps, retires.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use super::ThreadEngine;
 use super::slot::Slot;
-use crate::admission::{Next, Refused, Retire, Workers};
+use crate::admission::{Deferred, Next, Refused, Retire, Workers};
 use crate::capture;
 use crate::clock::{self, Deadline};
 use crate::current::Current;
@@ -48,6 +48,8 @@ pub(super) struct Worker {
     slot: Arc<Slot>,
     current: Current,
     searching: Cell<bool>,
+    /// The finishes it has deferred, once it has deferred one.
+    deferred: OnceCell<Arc<Deferred>>,
 }
 
 impl Duty for Worker {
@@ -66,6 +68,7 @@ impl Duty for Worker {
     /// The duties of the thread go to another worker, or, if the system refuses one, are carried out
     /// from here until the gate lets the worker go.
     fn lose(&self, legacy: Legacy) {
+        self.settle();
         let gate = self.pool.gate();
         if self.current.has_retired() {
             // Nobody has to take its place.
@@ -91,6 +94,7 @@ impl Worker {
             slot,
             current,
             searching: Cell::new(true),
+            deferred: OnceCell::new(),
         }
     }
 
@@ -151,13 +155,41 @@ impl Worker {
         self.slot.counts.completed.add(1);
         let gate = self.pool.gate();
         let hints = gate.hints();
-        // [W4] In a closed pool one task fewer may be what lets a sleeper go.
+        if hints.may_defer() {
+            let new = || gate.deferred_by(self.slot.index);
+            let deferred = self.deferred.get_or_init(new);
+            if !gate.defer(deferred) {
+                self.settle_all_of(deferred);
+            }
+            return true;
+        }
         let closed = gate.finish();
-        self.slot.counts.settled.add(1);
+        self.settled(1, closed);
+        gate.after_task(hints, &Ordinary(self)) == Next::Stay
+    }
+
+    /// Settles what it has deferred.
+    #[inline]
+    fn settle(&self) {
+        if let Some(deferred) = self.deferred.get() {
+            if !deferred.is_empty() {
+                self.settle_all_of(deferred);
+            }
+        }
+    }
+
+    fn settle_all_of(&self, deferred: &Deferred) {
+        let (count, closed) = self.pool.gate().settle(deferred);
+        self.settled(count, closed);
+    }
+
+    #[inline]
+    fn settled(&self, count: usize, closed: bool) {
+        self.slot.counts.settled.add(count as u64);
+        // [W4] In a closed pool one task fewer may be what lets a sleeper go.
         if closed && self.engine.idle.has_sleepers() && !mutant("W4") {
             self.engine.idle.wake_all();
         }
-        gate.after_task(hints, &Ordinary(self)) == Next::Stay
     }
 
     /// The next task; `None` if the worker does not count any more.
@@ -168,7 +200,10 @@ impl Worker {
                 self.stop_searching();
                 Some(task)
             }
-            None => self.search(),
+            None => {
+                self.settle();
+                self.search()
+            }
         }
     }
 
