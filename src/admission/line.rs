@@ -27,10 +27,9 @@ impl Gate {
         let mut control = self.lock();
         // Whether there is room is a question now.
         self.stop_deferring(&mut control);
-        let may_take = control.line.may_be_overtaken();
+        let may_take = control.line.is_empty() || self.entrance.overtaking.take();
         match self.attempt(&mut control, may_take, workers) {
             Attempt::Accepted => {
-                control.line.overtake();
                 self.settle_line(control);
                 return Ok(());
             }
@@ -49,6 +48,9 @@ impl Gate {
         }
         if deadline.has_passed() {
             return Err(Error::TimedOut);
+        }
+        if control.line.is_empty() {
+            self.entrance.overtaking.begin_anew();
         }
         let seat = control.seats.take();
         control.line.join(Arc::clone(&seat), worker);
@@ -77,7 +79,9 @@ impl Gate {
                     Attempt::Failed(error) => break Err(error),
                     Attempt::Full => {}
                 }
-                control.line.came_in_vain();
+                if control.line.came_in_vain() {
+                    self.entrance.overtaking.end();
+                }
                 // [A5] Not on its way any more; the next room has to wake it again.
                 control.line.set_notified(mutant("A5"));
             }
@@ -85,7 +89,9 @@ impl Gate {
                 break Err(Error::TimedOut);
             }
         };
-        control.line.leave(&seat);
+        if control.line.leave(&seat) {
+            self.entrance.overtaking.begin_anew();
+        }
         control.seats.give_back(seat);
         if control.live < control.capacity {
             // The system refuses workers: who is first now has to keep asking it.

@@ -11,6 +11,7 @@ mod life;
 mod line;
 #[cfg(all(test, loom))]
 mod models;
+mod overtaking;
 mod seat;
 mod wait;
 mod word;
@@ -26,8 +27,9 @@ use control::Control;
 pub(crate) use control::Counts;
 pub(crate) use deferred::Deferred;
 pub(crate) use life::Retire;
+use overtaking::Overtaking;
 pub(crate) use word::TASKS_MAX;
-use word::{CLOSED, FINISH, Word};
+use word::{CLOSED, FINISH, WAITERS, Word};
 
 /// The system refused a worker.
 #[derive(Clone, Copy, Debug)]
@@ -88,8 +90,7 @@ pub(crate) struct Hints(u32);
 /// The admission of one pool.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// See [`Word`]. Every submit and every finish writes it.
-    word: CachePadded<AtomicU64>,
+    entrance: CachePadded<Entrance>,
     /// [`SURPLUS`], [`STARVED`], [`DEFER`] and how often the pool was tuned, for workers that finish a task.
     /// Written under the lock.
     hints: AtomicU32,
@@ -101,6 +102,15 @@ pub(crate) struct Gate {
     /// What never changes.
     limits: Limits,
     control: CachePadded<Mutex<Control>>,
+}
+
+/// What every submit and every finish writes.
+#[derive(Debug)]
+struct Entrance {
+    /// See [`Word`].
+    word: AtomicU64,
+    /// Beside it, since who overtakes has just written it.
+    overtaking: Overtaking,
 }
 
 /// What a pool was made with, as far as admission needs it.
@@ -118,7 +128,10 @@ impl Gate {
     pub(crate) fn new(config: &Config) -> Self {
         let control = Control::new(config);
         Self {
-            word: CachePadded::new(AtomicU64::new(Word::EMPTY.0)),
+            entrance: CachePadded::new(Entrance {
+                word: AtomicU64::new(Word::EMPTY.0),
+                overtaking: Overtaking::default(),
+            }),
             hints: AtomicU32::new(0),
             live: AtomicUsize::new(0),
             capacity: AtomicUsize::new(control.capacity),
@@ -140,14 +153,21 @@ impl Gate {
     #[inline]
     pub(crate) fn accept_on_sight(&self, want: usize) -> usize {
         // ORDERING: Relaxed; the exchange below checks what was read.
-        let mut seen = Word(self.word.load(Ordering::Relaxed));
+        let mut seen = Word(self.entrance.word.load(Ordering::Relaxed));
+        let mut overtakes = false;
         loop {
             let count = seen.on_sight(want);
             if count == 0 {
                 return 0;
             }
+            if seen.has(WAITERS) && !overtakes {
+                overtakes = self.entrance.overtaking.take();
+                if !overtakes {
+                    return 0;
+                }
+            }
             // ORDERING: [O1]
-            match self.word.compare_exchange_weak(
+            match self.entrance.word.compare_exchange_weak(
                 seen.0,
                 seen.accept(count).0,
                 Ordering::AcqRel,
@@ -207,7 +227,7 @@ impl Gate {
     fn subtract(&self, count: usize) -> Word {
         let finishes = FINISH.wrapping_mul(count as u64);
         // ORDERING: [O2]
-        let before = Word(self.word.fetch_add(finishes, Ordering::AcqRel));
+        let before = Word(self.entrance.word.fetch_add(finishes, Ordering::AcqRel));
         debug_assert!(before.accepted() >= count, "no such tasks: {before:?}");
         before
     }
@@ -275,7 +295,7 @@ impl Gate {
 
     fn look(&self) -> Word {
         // ORDERING: [O3]
-        Word(self.word.load(Ordering::Acquire))
+        Word(self.entrance.word.load(Ordering::Acquire))
     }
 
     /// How many tasks may be unfinished at that capacity.
@@ -288,7 +308,8 @@ impl Gate {
     /// Changes the word by `change`, which may refuse by `None`; gives the word it was made from.
     fn update(&self, mut change: impl FnMut(Word) -> Option<Word>) -> Result<Word, Word> {
         // ORDERING: [O1] for the exchange; the loads before it are checked by it.
-        self.word
+        self.entrance
+            .word
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
                 change(Word(word)).map(|word| word.0)
             })

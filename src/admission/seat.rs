@@ -127,24 +127,19 @@ struct InLine {
 pub(super) struct Line {
     callers: VecDeque<InLine>,
     workers: usize,
-    /// How many newcomers were admitted since the first in line was.
-    overtaken: u32,
     /// How often the first in line was woken and found that others had taken what was free.
     in_vain: u32,
 }
 
 impl Line {
-    /// How often the first in line may be overtaken before newcomers have to stand in line too.
-    const OVERTAKEN_MOST: u32 = 256;
-    /// And how often it may have been woken in vain.
-    const IN_VAIN_MOST: u32 = 4;
+    /// How often the first in line may be woken in vain before newcomers have to stand in line too.
+    const IN_VAIN_MOST: u32 = 2;
 
     /// With memory for so many callers from the start.
     pub(super) fn with(count: usize) -> Self {
         Self {
             callers: VecDeque::with_capacity(count),
             workers: 0,
-            overtaken: 0,
             in_vain: 0,
         }
     }
@@ -162,19 +157,6 @@ impl Line {
         self.workers
     }
 
-    /// Whether a newcomer may take what is free although others wait.
-    pub(super) fn may_be_overtaken(&self) -> bool {
-        self.callers.is_empty()
-            || self.overtaken < Self::OVERTAKEN_MOST && self.in_vain < Self::IN_VAIN_MOST
-    }
-
-    /// A newcomer has done so.
-    pub(super) fn overtake(&mut self) {
-        if !self.callers.is_empty() {
-            self.overtaken += 1;
-        }
-    }
-
     pub(super) fn join(&mut self, seat: Arc<Seat>, worker: bool) {
         self.workers += usize::from(worker);
         self.callers.push_back(InLine {
@@ -190,10 +172,10 @@ impl Line {
             .is_some_and(|caller| Arc::ptr_eq(&caller.seat, seat))
     }
 
-    /// Takes a caller out, wherever in the line it is.
-    pub(super) fn leave(&mut self, seat: &Arc<Seat>) {
-        if self.is_first(seat) {
-            self.overtaken = 0;
+    /// Takes a caller out, wherever in the line it is. True if it was the first.
+    pub(super) fn leave(&mut self, seat: &Arc<Seat>) -> bool {
+        let first = self.is_first(seat);
+        if first {
             self.in_vain = 0;
         }
         if let Some(index) = self
@@ -203,6 +185,7 @@ impl Line {
         {
             self.remove(index);
         }
+        first
     }
 
     fn remove(&mut self, index: usize) -> Option<InLine> {
@@ -224,9 +207,10 @@ impl Line {
     }
 
     /// The first in line has come back and found nothing. If it was woken for something, that has been
-    /// taken by others.
-    pub(super) fn came_in_vain(&mut self) {
+    /// taken by others. True if that has happened too often.
+    pub(super) fn came_in_vain(&mut self) -> bool {
         self.in_vain += u32::from(self.is_notified());
+        self.in_vain >= Self::IN_VAIN_MOST
     }
 
     /// Has the first in line look for itself.
@@ -250,7 +234,6 @@ impl Line {
             caller.seat.tell(verdict);
         }
         self.workers = 0;
-        self.overtaken = 0;
         self.in_vain = 0;
     }
 }
@@ -266,31 +249,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_is_overtaken_only_so_often_and_the_next_begins_anew() {
+    fn who_was_woken_in_vain_a_few_times_has_come_too_often() {
         let (mut line, seat) = line_of_one();
-        for _ in 0..Line::OVERTAKEN_MOST {
-            assert!(line.may_be_overtaken());
-            line.overtake();
-        }
-        assert!(!line.may_be_overtaken());
-        line.join(Seats::with(1).take(), false);
-        line.leave(&seat);
-        assert!(line.may_be_overtaken());
-    }
-
-    #[test]
-    fn who_was_woken_in_vain_a_few_times_is_not_overtaken_any_more() {
-        let (mut line, seat) = line_of_one();
-        line.came_in_vain(); // By itself, and for nothing.
-        for _ in 0..Line::IN_VAIN_MOST {
-            assert!(line.may_be_overtaken());
+        assert!(!line.came_in_vain()); // By itself, and for nothing.
+        for time in 1..=Line::IN_VAIN_MOST {
             line.set_notified(true);
-            line.came_in_vain();
+            assert_eq!(line.came_in_vain(), time == Line::IN_VAIN_MOST);
             line.set_notified(false);
         }
-        assert!(!line.may_be_overtaken());
-        line.join(Seats::with(1).take(), false);
-        line.leave(&seat);
-        assert!(line.may_be_overtaken());
+        assert!(line.leave(&seat));
     }
 }

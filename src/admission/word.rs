@@ -17,7 +17,7 @@ const ONE_ROOM: u64 = 1 << ROOM_SHIFT;
 
 /// The pool is closed.
 pub(super) const CLOSED: u64 = 1 << 63;
-/// Callers wait to submit: newcomers go through the lock.
+/// Callers wait to submit: newcomers overtake them or stand in line too.
 pub(super) const WAITERS: u64 = 1 << 62;
 /// The first of them has been woken and is on its way.
 pub(super) const NOTIFIED: u64 = 1 << 61;
@@ -54,14 +54,16 @@ impl Word {
         self.0 & flags != 0
     }
 
-    /// How many of `want` tasks a newcomer may have accepted without the lock.
+    /// How many of `want` tasks a newcomer may have accepted without the lock; while callers wait, only
+    /// if it may overtake them.
     #[inline]
     pub(super) fn on_sight(self, want: usize) -> usize {
-        if self.has(CLOSED | WAITERS) {
-            0
-        } else {
-            self.room().clamp(0, want as i64) as usize
-        }
+        let most = match self.0 & (CLOSED | WAITERS) {
+            0 => want as i64,
+            WAITERS => 1,
+            _ => 0,
+        };
+        self.room().clamp(0, most) as usize
     }
 
     /// With `count` more tasks. An acceptance that ends an instant without tasks takes the mark of
@@ -152,13 +154,15 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_accepted_on_sight_while_closed_or_while_callers_wait() {
+    fn on_sight_everything_is_accepted_or_one_by_one_while_callers_wait_or_nothing_in_a_closed_pool()
+     {
         let open = Word::EMPTY.with_room(2);
         assert_eq!(open.on_sight(1), 1);
         assert_eq!(open.on_sight(5), 2);
         assert_eq!(open.with_room(-4).on_sight(5), 0);
         assert_eq!(open.with(CLOSED, CLOSED).on_sight(1), 0);
-        assert_eq!(open.with(WAITERS, WAITERS).on_sight(1), 0);
+        assert_eq!(open.with(WAITERS, WAITERS).on_sight(5), 1);
+        assert_eq!(open.with(WAITERS | CLOSED, WAITERS | CLOSED).on_sight(1), 0);
     }
 
     #[test]

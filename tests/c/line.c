@@ -118,7 +118,7 @@ static void see_how_many_ran(void *unused)
 /* New callers that look all the time, where the waiting one has to be woken first. */
 SPEC(a_waiting_caller_is_not_overtaken_for_long)
 {
-    enum { LONG = 256 + 4 }; /* The bound, and what was under way when it was looked at. */
+    enum { LONG = 1024 + 4 }; /* The bound, and what was under way when it was looked at. */
     overtakers.pool = spec_pool(1, NULL);
     pthread_t threads[2] = {spec_thread(overtake_again_and_again, NULL),
                             spec_thread(overtake_again_and_again, NULL)};
