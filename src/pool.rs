@@ -21,10 +21,14 @@ use crate::fork;
 use crate::observer::Observer;
 use crate::queue::Queue;
 use crate::stats::{Counter, Stats};
+use crate::sync::{looks, spin_loop};
 use crate::task::Task;
 
 /// Of so many tasks that a thread submits, one is timed.
 const SAMPLE: u32 = 64;
+
+/// Looks at what is left before a wait falls asleep.
+const PATIENCE: u32 = 40;
 
 /// A pool of workers.
 pub(crate) struct Pool {
@@ -301,8 +305,23 @@ impl Pool {
         if self.is_current() {
             return Err(Error::Deadlock);
         }
+        if self.is_done_soon() {
+            return Ok(());
+        }
         let _stay = self.stay();
         self.gate.wait(deadline)
+    }
+
+    /// Whether everything accepted ends within the microsecond: less than it takes to fall asleep.
+    fn is_done_soon(&self) -> bool {
+        let spins = self.may_spin && Current::suspender().is_none();
+        (0..looks(if spins { PATIENCE } else { 1 })).any(|_| {
+            let done = self.gate.accepted() == 0;
+            if !done {
+                spin_loop();
+            }
+            done
+        })
     }
 
     /// Closes it.

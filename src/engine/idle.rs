@@ -102,7 +102,8 @@ impl<S: Sleeps> Idle<S> {
     fn stop_being_awake(&self, unit: u64, more: impl Fn() -> bool) {
         // ORDERING: [T1]
         let before = self.state.fetch_sub(unit, Ordering::SeqCst);
-        if !last_awake(before) || mutant("W2") {
+        // Who lies down after this looks at the queue later still (W3).
+        if !last_awake(before) || sleeping(before) == 0 || mutant("W2") {
             return;
         }
         // ORDERING: [T2]
@@ -159,6 +160,12 @@ impl<S: Sleeps> Idle<S> {
         for slot in woken {
             slot.wake();
         }
+    }
+
+    /// How many sleep, as it looks from here.
+    pub(super) fn sleepers(&self) -> usize {
+        // ORDERING: Relaxed; a hint.
+        sleeping(self.state.load(Ordering::Relaxed)) as usize
     }
 
     /// Whether anybody sleeps.

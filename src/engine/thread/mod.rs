@@ -84,11 +84,12 @@ impl ThreadEngine {
         started
     }
 
-    /// Whether a worker that is busy now takes what was pushed before a sleeper could. To wake one
-    /// costs microseconds, and where workers and submitters share few CPUs it costs the one that
-    /// was about to take the task its CPU as well.
+    /// Whether a worker that does not sleep takes what was pushed before a sleeper could: it may have
+    /// finished a task just now and be about to look. To wake a sleeper costs microseconds, and where
+    /// workers and submitters share few CPUs it costs the one that was about to take the task its CPU as
+    /// well.
     fn is_taken_soon(&self, pool: &Pool) -> bool {
-        if !pool.may_spin() || pool.gate().accepted() < 2 {
+        if !pool.may_spin() || self.idle.sleepers() >= pool.gate().live() {
             return false;
         }
         (0..looks(PATIENCE)).any(|_| {
