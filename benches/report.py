@@ -41,6 +41,7 @@ class Report:
     def __init__(self, folder, options, programs):
         folder.mkdir(parents=True, exist_ok=True)
         self.options = options
+        self.folder = folder
         self.markdown = open(folder / "table.md", "w", encoding="utf-8")
         self.file = open(folder / "results.csv", "w", encoding="utf-8", newline="")
         self.csv = csv.DictWriter(self.file, self.COLUMNS)
@@ -112,11 +113,13 @@ class Report:
             best = min(peers, key=lambda result: result.median())
             self.best.setdefault(row.queue, []).append(ratio(best, subject)[0])
 
-    def close(self):
+    def close(self, judge):
+        """Adds what the rows say together."""
         for queue, ratios in self.best.items():
             mean = statistics.geometric_mean(ratios)
             self.print(f"Empty tasks, queue={queue}: the best peer of each row takes {mean:.2f} × "
                        f"as long (geometric mean of {len(ratios)} rows; from {min(ratios):.2f} to "
                        f"{max(ratios):.2f}).\n")
-        self.markdown.close()
         self.file.close()
+        self.print(f"### Marks\n\n{judge(self.folder)}")
+        self.markdown.close()

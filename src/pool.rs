@@ -28,7 +28,7 @@ use crate::task::Task;
 const SAMPLE: u32 = 64;
 
 /// Looks at what is left before a wait falls asleep.
-const PATIENCE: u32 = 40;
+const PATIENCE: u32 = 10;
 
 /// A pool of workers.
 pub(crate) struct Pool {
@@ -312,7 +312,8 @@ impl Pool {
         self.gate.wait(deadline)
     }
 
-    /// Whether everything accepted ends within the microsecond: less than it takes to fall asleep.
+    /// Whether everything accepted ends at once: in much less than it takes to fall asleep. No longer,
+    /// since a worker that has just been woken may be waiting for this very CPU.
     fn is_done_soon(&self) -> bool {
         let spins = self.may_spin && Current::suspender().is_none();
         (0..looks(if spins { PATIENCE } else { 1 })).any(|_| {
