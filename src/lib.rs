@@ -14,9 +14,9 @@
 //! ```
 //!
 //! An arrow means "may name". Nothing names `ffi`; `admission` knows no thread; the engines do not
-//! name each other. `suspend` is how any caller waits, thread or fiber. `admission`, `engine/thread`
-//! and `engine/fiber` have a README each, with the states, the protocols and the invariants that the
-//! comments point to by `[A1]`, `[W1]`, `[F1]`, `[O1]`, `[T1]`.
+//! name each other. `suspend` is how any caller waits, thread or fiber. `admission`, `queue`,
+//! `engine/thread` and `engine/fiber` have a README each, with the states, the protocols and the
+//! invariants that the comments point to by `[A1]`, `[Q1]`, `[W1]`, `[F1]`, `[O1]`, `[T1]`.
 //!
 //! # Words
 //!

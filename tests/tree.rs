@@ -117,7 +117,7 @@ fn unsafe_code_is_where_a_reason_is_given() {
 
 #[test]
 fn every_tag_in_a_comment_is_explained_in_a_readme() {
-    let readmes = ["admission", "engine/thread", "engine/fiber"]
+    let readmes = ["admission", "queue", "engine/thread", "engine/fiber"]
         .map(|folder| text(format!("src/{folder}/README.md")))
         .concat();
     let mut tags = 0;
@@ -129,7 +129,7 @@ fn every_tag_in_a_comment_is_explained_in_a_readme() {
             .filter_map(|rest| rest.split(']').next())
         {
             let (letter, number) = tag.split_at(tag.len().min(1));
-            if ["A", "F", "O", "T", "W"].contains(&letter) && number.parse::<u8>().is_ok() {
+            if ["A", "F", "O", "Q", "T", "W"].contains(&letter) && number.parse::<u8>().is_ok() {
                 let stated = readmes.contains(&format!("**{tag} "));
                 let listed = readmes.contains(&format!("| {tag} |"));
                 assert!(stated || listed, "{file}: no README explains [{tag}]");

@@ -116,12 +116,8 @@ impl<S: Sleeps> Idle<S> {
     /// Tasks were pushed (W1). `taken_soon` may wait a little for a worker that is awake to take them.
     #[inline]
     pub(super) fn task_pushed(&self, taken_soon: impl Fn() -> bool) {
-        if !mutant("W1") {
-            // ORDERING: [T2]
-            fence(Ordering::SeqCst);
-        }
-        // ORDERING: Relaxed; the fence orders it.
-        let state = self.state.load(Ordering::Relaxed);
+        // ORDERING: [T2] The push has ended with a SeqCst write.
+        let state = self.state.load(Ordering::SeqCst);
         if awake(state) == 0 && sleeping(state) > 0 && !taken_soon() {
             self.wake_one();
         }

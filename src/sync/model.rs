@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as Plain};
 use std::time::Duration;
 
+pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::sync::atomic::{
     AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
@@ -12,6 +13,23 @@ pub(crate) use loom::thread_local;
 
 /// Nothing: a model needs no pauses.
 pub(crate) fn spin_loop() {}
+
+/// Waiting for what another thread is just about to do.
+#[derive(Debug)]
+pub(crate) struct Backoff;
+
+impl Backoff {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
+    /// Nothing: the exchange that failed can only fail so often.
+    pub(crate) fn spin(&self) {}
+
+    pub(crate) fn snooze(&self) {
+        loom::thread::yield_now();
+    }
+}
 
 /// loom takes `SeqCst` accesses for `AcqRel` ones. Where it is their order that counts, a fence after the
 /// write makes up for it.

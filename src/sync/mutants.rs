@@ -4,6 +4,7 @@
 use std::process::Command;
 
 const ADMISSION: &str = include_str!("../admission/README.md");
+const QUEUE: &str = include_str!("../queue/README.md");
 const THREADS: &str = include_str!("../engine/thread/README.md");
 const FIBERS: &str = include_str!("../engine/fiber/README.md");
 
@@ -11,13 +12,14 @@ const FIBERS: &str = include_str!("../engine/fiber/README.md");
 fn invariants() -> Vec<String> {
     let lines = ADMISSION
         .lines()
+        .chain(QUEUE.lines())
         .chain(THREADS.lines())
         .chain(FIBERS.lines());
     let names = lines
         .filter_map(|line| line.strip_prefix("**"))
         .filter_map(|line| line.split(' ').next());
     names
-        .filter(|name| matches!(name.as_bytes(), [b'A' | b'F' | b'W', number @ ..] if number.iter().all(u8::is_ascii_digit)))
+        .filter(|name| matches!(name.as_bytes(), [b'A' | b'F' | b'Q' | b'W', number @ ..] if number.iter().all(u8::is_ascii_digit)))
         .map(str::to_owned)
         .collect()
 }
@@ -25,7 +27,7 @@ fn invariants() -> Vec<String> {
 #[test]
 fn each_invariant_has_a_mistake_that_its_models_find() {
     let names = invariants();
-    assert_eq!(names.len(), 18, "{names:?}");
+    assert_eq!(names.len(), 23, "{names:?}");
     let tests = std::env::current_exe().expect("this program has a name");
     for name in names {
         let model = match name.as_str() {

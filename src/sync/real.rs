@@ -12,6 +12,8 @@ use parking_lot::lock_api;
 pub(crate) use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 pub(crate) use std::thread_local;
 
+pub(crate) use crossbeam_utils::Backoff;
+
 use super::futex;
 use crate::clock::Deadline;
 
@@ -23,6 +25,26 @@ pub(crate) fn spin_loop() {
 /// Nothing: see the other definition.
 #[inline(always)]
 pub(crate) fn fence_in_models() {}
+
+/// A place that threads take turns with, as loom has it: a model sees whether two meet there.
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn with<R>(&self, read: impl FnOnce(*const T) -> R) -> R {
+        read(self.0.get())
+    }
+
+    #[inline]
+    pub(crate) fn with_mut<R>(&self, write: impl FnOnce(*mut T) -> R) -> R {
+        write(self.0.get())
+    }
+}
 
 /// Looking repeatedly for what another thread is about to bring, before sleeping until it does.
 #[derive(Debug, Default)]

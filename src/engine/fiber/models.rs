@@ -12,7 +12,7 @@ use super::slots::Rest;
 use crate::clock::Deadline;
 use crate::engine::idle::Idle;
 use crate::suspend::Sleeper;
-use crate::sync::{AtomicUsize, Ordering, explore, mutant};
+use crate::sync::{AtomicUsize, Ordering, explore, fence_in_models, mutant};
 
 /// One fiber and its carrier.
 struct World {
@@ -178,6 +178,7 @@ fn f4_a_task_without_a_slot_is_taken_when_one_is_brought() {
             let yard = Arc::clone(&yard);
             loom::thread::spawn(move || {
                 yard.tasks.store(1, Ordering::Relaxed);
+                fence_in_models(); // As a push ends (Q4).
                 yard.idle.task_pushed(|| false);
             })
         };

@@ -1,20 +1,28 @@
-//! The pool's one queue of accepted tasks, first in, first out.
+//! The pool's one queue of accepted tasks, first in, first out. See the README beside this file.
 //!
 //! Its room is admission's business: whoever pushes has had the task accepted.
 
-#![forbid(unsafe_code)]
+#[cfg(all(test, loom))]
+mod models;
+mod segment;
+#[cfg_attr(loom, allow(dead_code, reason = "models of pools have a simpler one"))]
+mod segments;
+mod spare;
 
 #[cfg(not(loom))]
-use crossbeam_queue::{ArrayQueue, SegQueue};
+use crossbeam_queue::ArrayQueue;
+#[cfg(not(loom))]
+use segments::Segments;
 
 use crate::error::Error;
+use crate::sync::{Ordering, fence};
 use crate::task::Task;
 
 /// Accepted tasks that no worker has taken yet.
 #[derive(Debug)]
 pub(crate) enum Queue {
-    /// Grows by blocks of 31 tasks.
-    Growing(SegQueue<Task>),
+    /// Grows by segments of 63 tasks.
+    Growing(Segments<Task>),
     /// Allocated in advance for as many tasks as can be accepted.
     Fixed(ArrayQueue<Task>),
 }
@@ -22,7 +30,7 @@ pub(crate) enum Queue {
 impl Queue {
     /// A queue that allocates as tasks come.
     pub(crate) fn growing() -> Self {
-        Self::Growing(SegQueue::new())
+        Self::Growing(Segments::new())
     }
 
     /// A queue that never allocates again.
@@ -36,7 +44,8 @@ impl Queue {
         Ok(Self::Fixed(ArrayQueue::new(tasks)))
     }
 
-    /// Adds an accepted task.
+    /// Adds an accepted task. What the caller reads after it with SeqCst is not older than what a thread
+    /// wrote, with SeqCst too, before it found the queue empty (Q4).
     #[inline]
     pub(crate) fn push(&self, task: Task) {
         match self {
@@ -48,6 +57,8 @@ impl Queue {
                     task = back;
                     crate::sync::spin_loop();
                 }
+                // ORDERING: for Q4, of which ArrayQueue says nothing.
+                fence(Ordering::SeqCst);
             }
         }
     }
@@ -81,7 +92,7 @@ impl Queue {
 }
 
 #[cfg(loom)]
-use shims::{ArrayQueue, SegQueue};
+use shims::{ArrayQueue, Segments};
 
 /// Stand-ins that loom can see into. `is_empty` reads a relaxed copy of the length, so that models
 /// meet every emptiness a real queue could show.
@@ -89,15 +100,15 @@ use shims::{ArrayQueue, SegQueue};
 mod shims {
     use std::collections::VecDeque;
 
-    use crate::sync::{AtomicUsize, Mutex, Ordering};
+    use crate::sync::{AtomicUsize, Mutex, Ordering, fence_in_models, mutant};
 
     #[derive(Debug)]
-    pub(crate) struct SegQueue<T> {
+    pub(crate) struct Segments<T> {
         tasks: Mutex<VecDeque<T>>,
         length: AtomicUsize,
     }
 
-    impl<T> SegQueue<T> {
+    impl<T> Segments<T> {
         pub(crate) fn new() -> Self {
             Self {
                 tasks: Mutex::new(VecDeque::new()),
@@ -110,6 +121,10 @@ mod shims {
             tasks.push_back(task);
             // ORDERING: Relaxed on purpose: no weaker than a real queue's.
             self.length.store(tasks.len(), Ordering::Relaxed);
+            drop(tasks);
+            if !mutant("W1") {
+                fence_in_models();
+            }
         }
 
         pub(crate) fn pop(&self) -> Option<T> {
@@ -127,11 +142,11 @@ mod shims {
     }
 
     #[derive(Debug)]
-    pub(crate) struct ArrayQueue<T>(SegQueue<T>);
+    pub(crate) struct ArrayQueue<T>(Segments<T>);
 
     impl<T> ArrayQueue<T> {
         pub(crate) fn new(_capacity: usize) -> Self {
-            Self(SegQueue::new())
+            Self(Segments::new())
         }
 
         pub(crate) fn push(&self, task: T) -> Result<(), T> {
@@ -152,6 +167,52 @@ mod shims {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_queued_task_takes_a_cache_line() {
+        assert_eq!(size_of::<segment::Slot<Task>>(), 64);
+        // A slot of crossbeam's queue is the value and one word of state.
+        #[allow(dead_code, reason = "only its size is looked at")]
+        struct Slot(Task, usize);
+        assert_eq!(size_of::<Slot>(), 64);
+    }
+
+    /// Several who push and several who pop, over many segments.
+    #[test]
+    fn each_task_is_taken_once_and_those_of_one_pusher_in_their_order() {
+        const PUSHERS: usize = 3;
+        const EACH: usize = 20_000;
+        let queue = Segments::new();
+        let taken: Vec<Vec<usize>> = std::thread::scope(|scope| {
+            for pusher in 0..PUSHERS {
+                let queue = &queue;
+                scope.spawn(move || (0..EACH).for_each(|n| queue.push(pusher * EACH + n)));
+            }
+            let poppers = [(); 2].map(|()| {
+                scope.spawn(|| {
+                    let next = || loop {
+                        if let Some(task) = queue.pop() {
+                            return task;
+                        }
+                        std::thread::yield_now();
+                    };
+                    (0..PUSHERS * EACH / 2).map(|_| next()).collect()
+                })
+            });
+            poppers.map(|popper| popper.join().unwrap()).into()
+        });
+        for of_one in &taken {
+            for pusher in 0..PUSHERS {
+                let theirs = of_one.iter().filter(|task| **task / EACH == pusher);
+                assert!(theirs.is_sorted());
+            }
+        }
+        let mut all = taken.concat();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..PUSHERS * EACH));
+        assert!(queue.is_empty());
+        assert_eq!((queue.len(), queue.pop()), (0, None));
+    }
 
     #[test]
     fn a_fixed_queue_that_no_memory_holds_is_refused() {

@@ -1,0 +1,140 @@
+//! Every interleaving of a few pushes and pops. Each model shows the invariant of the README that it is
+//! named for; with `ANTPOOL_MUTANT` set to that name it has to fail.
+
+use std::sync::Arc;
+
+use super::segment::SLOTS;
+use super::segments::Segments;
+use crate::sync::{AtomicUsize, Ordering, explore, fence_in_models};
+
+/// A queue out of which so many tasks have been taken already.
+fn queue(taken: usize) -> Arc<Segments<usize>> {
+    let queue = Segments::new();
+    for task in 0..taken {
+        queue.push(task);
+        assert_eq!(queue.pop(), Some(task));
+    }
+    Arc::new(queue)
+}
+
+fn pops(queue: &Segments<usize>, count: usize) -> Vec<usize> {
+    (0..count).filter_map(|_| queue.pop()).collect()
+}
+
+/// [Q1] What is taken is what was pushed: loom also sees whether the two meet in the slot.
+#[test]
+fn q1_a_task_is_seen_whole() {
+    explore(3, || {
+        let queue = queue(0);
+        let pusher = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || queue.push(7))
+        };
+        let taken = queue.pop();
+        pusher.join().unwrap();
+        assert_eq!(taken.or_else(|| queue.pop()), Some(7));
+        assert!(queue.is_empty() && queue.len() == 0);
+    });
+}
+
+/// [Q2] Two who pop at once get a task each; those of one pusher come in its order.
+#[test]
+fn q2_each_task_is_taken_once_and_in_order() {
+    explore(2, || {
+        let queue = queue(1);
+        let pusher = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || (10..13).for_each(|task| queue.push(task)))
+        };
+        let popper = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || pops(&queue, 2))
+        };
+        let mut taken = pops(&queue, 2);
+        let theirs = popper.join().unwrap();
+        pusher.join().unwrap();
+        assert!(
+            taken.is_sorted() && theirs.is_sorted(),
+            "{taken:?} {theirs:?}"
+        );
+        taken.extend(theirs);
+        taken.extend(pops(&queue, 3));
+        taken.sort_unstable();
+        assert_eq!(taken, [10, 11, 12]);
+    });
+}
+
+/// [Q2] Two who push at once have a slot each.
+#[test]
+fn q2_two_who_push_at_once_do_not_meet() {
+    explore(2, || {
+        let queue = queue(0);
+        let pusher = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || (10..12).for_each(|task| queue.push(task)))
+        };
+        (20..22).for_each(|task| queue.push(task));
+        pusher.join().unwrap();
+        let taken = pops(&queue, 4);
+        let of = |least| taken.iter().copied().filter(move |task| task / 10 == least);
+        assert!(of(1).eq(10..12) && of(2).eq(20..22), "{taken:?}");
+    });
+}
+
+/// [Q3] One who pops is slow, and the segment is wanted again.
+#[test]
+fn q3_a_segment_is_not_used_again_while_somebody_reads_in_it() {
+    explore(2, || {
+        let queue = queue(0);
+        (0..SLOTS).for_each(|task| queue.push(task));
+        let popper = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || queue.pop())
+        };
+        let mut taken = pops(&queue, SLOTS);
+        // The next segment is full then, and the one after it may be the first again.
+        (SLOTS..2 * SLOTS + 1).for_each(|task| queue.push(task));
+        taken.extend(popper.join().unwrap());
+        taken.extend(pops(&queue, 2 * SLOTS + 1));
+        taken.sort_unstable();
+        assert!(taken.into_iter().eq(0..2 * SLOTS + 1));
+    });
+}
+
+/// [Q4] A worker says that it sleeps and looks once more; a push, and a look whether anybody sleeps.
+#[test]
+fn q4_a_push_is_seen_or_sees() {
+    explore(3, || {
+        let queue = queue(1);
+        let sleeps = Arc::new(AtomicUsize::new(0));
+        let sleeper = {
+            let (queue, sleeps) = (Arc::clone(&queue), Arc::clone(&sleeps));
+            loom::thread::spawn(move || {
+                sleeps.store(1, Ordering::SeqCst);
+                fence_in_models();
+                !queue.is_empty()
+            })
+        };
+        queue.push(7);
+        let wakes = sleeps.load(Ordering::SeqCst) == 1;
+        assert!(sleeper.join().unwrap() || wakes, "the task is lost");
+    });
+}
+
+/// [Q5] A pop, and a push that follows another, in the middle of the step to the next segment.
+#[test]
+fn q5_a_ticket_comes_with_its_segment() {
+    explore(2, || {
+        let queue = queue(SLOTS - 1);
+        let pusher = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || (10..12).for_each(|task| queue.push(task)))
+        };
+        queue.push(20);
+        let mut taken = pops(&queue, 2);
+        pusher.join().unwrap();
+        taken.extend(pops(&queue, 3));
+        taken.sort_unstable();
+        assert_eq!(taken, [10, 11, 20]);
+    });
+}

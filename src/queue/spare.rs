@@ -1,0 +1,84 @@
+//! Segments that have been used up, kept to be used again.
+
+#![allow(
+    unsafe_code,
+    reason = "a segment belongs to whoever finds it used up, and to nobody before"
+)]
+
+use std::collections::VecDeque;
+use std::ptr::NonNull;
+
+use super::segment::Segment;
+use crate::sync::Mutex;
+
+/// How many are kept; what comes beyond them goes back to the allocator.
+const MOST: usize = 16;
+
+/// A segment that no end of the queue points to any more. Somebody may still be taking a task out.
+#[derive(Debug)]
+struct Retired<T>(NonNull<Segment<T>>);
+
+// SAFETY: it is shared with those who take a task out until it is used up, and then one thread's.
+unsafe impl<T: Send> Send for Retired<T> {}
+
+/// The retired segments, the one that was left first in front.
+#[derive(Debug)]
+pub(super) struct Spare<T>(Mutex<VecDeque<Retired<T>>>);
+
+impl<T: Copy> Spare<T> {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(VecDeque::new()))
+    }
+
+    /// A segment that is as good as new.
+    #[cold]
+    pub(super) fn take(&self) -> Box<Segment<T>> {
+        let kept = Self::used_up(&mut self.0.lock());
+        match kept {
+            Some(mut segment) => {
+                segment.renew();
+                segment
+            }
+            None => Segment::new(),
+        }
+    }
+
+    /// Keeps a segment out of which the last tasks are being taken.
+    ///
+    /// # Safety
+    /// It came from a box, and no end of the queue points to it any more. Given once.
+    #[cold]
+    pub(super) unsafe fn retire(&self, segment: NonNull<Segment<T>>) {
+        let surplus = {
+            let mut kept = self.0.lock();
+            kept.push_back(Retired(segment));
+            if kept.len() > MOST {
+                Self::used_up(&mut kept)
+            } else {
+                None
+            }
+        };
+        drop(surplus);
+    }
+
+    /// The first one, if nobody takes anything out of it any more.
+    fn used_up(kept: &mut VecDeque<Retired<T>>) -> Option<Box<Segment<T>>> {
+        let first = kept.front()?;
+        // SAFETY: it lives until it is taken from this list.
+        if !unsafe { first.0.as_ref() }.is_used_up() {
+            return None;
+        }
+        // SAFETY: it came from a box, and those it was shared with are done (Q3).
+        kept.pop_front()
+            .map(|first| unsafe { Box::from_raw(first.0.as_ptr()) })
+    }
+}
+
+impl<T> Drop for Spare<T> {
+    fn drop(&mut self) {
+        for retired in self.0.lock().drain(..) {
+            // SAFETY: the queue ends, so nobody takes anything out of it.
+            drop(unsafe { Box::from_raw(retired.0.as_ptr()) });
+        }
+    }
+}
