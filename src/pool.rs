@@ -185,7 +185,7 @@ impl Pool {
         let waits = matches!(patience, Patience::Until(deadline) if !deadline.has_passed());
         // A fiber has better things to do than to look at the same thing again and again.
         let looks = waits && self.may_spin && Current::suspender().is_none();
-        if looks && self.accept_after_a_while() {
+        if looks && (self.gate.accept_soon() || self.accept_after_a_while()) {
             return Ok(());
         }
         let caller = if Current::counts_in(self.address()) {

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use super::seat::{Line, Seat, Seats};
-use super::{DEFER, Deferred, Gate, STARVED, SURPLUS, TUNED, Workers};
+use super::{Deferred, Gate, STARVED, SURPLUS, TUNED, Workers};
 use crate::clock::Backoff;
 use crate::config::{CAPACITY_MAX, Config};
 use crate::sync::Ordering;
@@ -162,12 +162,10 @@ impl Gate {
 
     /// Renews the copies that are read without the lock.
     pub(super) fn publish(&self, control: &mut Control) {
-        let defer = if self.may_defer(control) {
-            DEFER
-        } else {
+        let defer = self.may_defer(control);
+        if defer == 0 {
             self.stop_deferring(control);
-            0
-        };
+        }
         let word = self.look();
         let surplus = if control.live > control.capacity {
             SURPLUS

@@ -9,13 +9,16 @@ use super::word::{CLOSED, WAITERS, WATCHED};
 use super::{DEFER, Gate, Hints, TASKS_MAX};
 use crate::sync::{AtomicU32, Ordering, fence_in_models, mutant};
 
+/// One finish in [`DEFER`].
+const DEFER_ONE: u32 = DEFER & DEFER.wrapping_neg();
+
 /// How many finishes one worker has deferred. It adds; whoever needs to know takes them.
 #[derive(Debug, Default)]
 pub(crate) struct Deferred(CachePadded<AtomicU32>);
 
 impl Deferred {
     /// So many are settled without being asked for.
-    const MOST: u32 = 32;
+    const MOST: usize = 32;
 
     /// Whether there are none, for the worker itself.
     #[inline]
@@ -56,8 +59,9 @@ impl Gate {
         // ORDERING: [O4] The account is written before the hints are read.
         let before = deferred.0.fetch_add(1, Ordering::SeqCst);
         fence_in_models();
-        let goes_on = self.hints.load(Ordering::SeqCst) & DEFER != 0;
-        before + 1 < Deferred::MOST && (goes_on || mutant("A9"))
+        let hints = self.hints.load(Ordering::SeqCst);
+        let most = if mutant("A9") { DEFER } else { hints & DEFER };
+        (before + 1) * DEFER_ONE < most
     }
 
     /// A worker settles what it has deferred. Says how much that still was, and, as [`Gate::finish`]
@@ -105,13 +109,17 @@ impl Gate {
         self.collect(control);
     }
 
-    /// Whether room is no question, no worker can be started or has to leave, and nobody waits in line:
+    /// How many finishes each worker may defer, in [`DEFER`]. All of them together take less than half
+    /// of the queue; and none where a worker can be started or has to leave, or somebody waits in line:
     /// then only those who ask for figures need to know how many tasks have finished.
-    pub(super) fn may_defer(&self, control: &Control) -> bool {
-        control.live == control.capacity
-            && self.limit_of(control.capacity) == TASKS_MAX
-            && !control.closed
-            && control.line.is_empty()
+    pub(super) fn may_defer(&self, control: &Control) -> u32 {
+        let capacity = control.capacity;
+        if control.live != capacity || control.closed || !control.line.is_empty() {
+            return 0;
+        }
+        let places = self.limit_of(capacity) - capacity.min(TASKS_MAX);
+        let each = (places / 2 / capacity.max(1)).min(Deferred::MOST);
+        each as u32 * DEFER_ONE
     }
 
     /// Accepted and unfinished tasks, to the last one.

@@ -21,7 +21,9 @@ use crossbeam_utils::CachePadded;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Lookout, Mutex, MutexGuard, Ordering};
+use crate::sync::{
+    AtomicU32, AtomicU64, AtomicUsize, Lookout, Mutex, MutexGuard, Ordering, looks, spin_loop,
+};
 
 use control::Control;
 pub(crate) use control::Counts;
@@ -70,6 +72,9 @@ pub(crate) enum Next {
     Leave,
 }
 
+/// Looks for room before a caller says that it looks: below a microsecond.
+const MOMENT: u32 = 40;
+
 /// Rounds of looking for room before a caller stands in line. It counts as awake for the tasks it has
 /// pushed meanwhile, which must not be for long.
 const ROUNDS: u32 = 6;
@@ -78,10 +83,10 @@ const ROUNDS: u32 = 6;
 const SURPLUS: u32 = 1;
 /// The system refused a worker that an accepted task could use.
 const STARVED: u32 = 2;
-/// Finishes may be deferred.
-const DEFER: u32 = 4;
-/// The unit of the number of tunes, above the three flags.
-const TUNED: u32 = 8;
+/// How many finishes a worker may defer, at most 63, in units of the lowest of these bits.
+const DEFER: u32 = 63 << 2;
+/// The unit of the number of tunes, above all these.
+const TUNED: u32 = 1 << 8;
 
 /// What a worker knows about the pool before it finishes a task.
 #[derive(Clone, Copy, Debug)]
@@ -177,6 +182,15 @@ impl Gate {
                 Err(now) => seen = Word(now),
             }
         }
+    }
+
+    /// Looks for room for no longer than workers take between a few empty tasks, and accepts one task if
+    /// some shows.
+    pub(crate) fn accept_soon(&self) -> bool {
+        (0..looks(MOMENT)).any(|_| {
+            spin_loop();
+            self.look().room() > 0 && self.accept_on_sight(1) == 1
+        })
     }
 
     /// Looks for room for a while before the caller stands in line, and accepts one task if some
