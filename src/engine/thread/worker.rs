@@ -12,11 +12,14 @@ use crate::current::Current;
 use crate::engine::duty::{Duty, InCallback, Legacy};
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
-use crate::sync::mutant;
+use crate::sync::{looks, mutant, spin_loop};
 use crate::task::Task;
 
 /// Rounds of looking for a task before a worker lies down.
 const ROUNDS: u32 = 20;
+
+/// Looks before a worker lies down while another one searches: a microsecond or two.
+const MOMENT: u32 = 60;
 
 /// Starts ordinary workers.
 struct Ordinary<'a>(&'a Worker);
@@ -268,12 +271,21 @@ impl Worker {
         }
         if !self.searching.get() {
             if !self.engine.idle.try_begin_search() {
-                return None;
+                return self.look_for_a_moment();
             }
             self.searching.set(true);
         }
         self.engine
             .lookout
             .look(ROUNDS, || if queue.is_empty() { None } else { queue.pop() })
+    }
+
+    /// Another worker looks for long; but that one may be waiting for a CPU, and this one has one.
+    fn look_for_a_moment(&self) -> Option<Task> {
+        let queue = self.pool.queue();
+        (0..looks(MOMENT)).find_map(|_| {
+            spin_loop();
+            if queue.is_empty() { None } else { queue.pop() }
+        })
     }
 }
