@@ -5,6 +5,7 @@ import sys
 from collections import defaultdict
 
 OURS, OTHERS = "#c44e1b", "#7a8ba3"
+LONGEST = 12  # times our own bar
 GROWTH = {"growth-tasks": "tasks", "growth-workers": "workers", "growth-callers": "producers"}
 
 
@@ -24,16 +25,22 @@ def bars(axes, title, records):
     medians = [float(r["median"]) for r in records]
     errors = [[m - float(r["least"]) for m, r in zip(medians, records)],
               [float(r["most"]) - m for m, r in zip(medians, records)]]
+    # A bar far longer than the others is cut off, and says how long it is.
+    ours = [float(r["median"]) for r in records if r["program"].startswith("antpool")]
+    limit = min(max(medians), LONGEST * min(ours, default=max(medians))) * 1.15
     colors = [OURS if r["program"].startswith("antpool") else OTHERS for r in records]
     axes.barh([r["program"] for r in records], medians, color=colors, xerr=errors,
               error_kw={"elinewidth": 0.8, "alpha": 0.6})
     for place, median in enumerate(medians):
-        axes.annotate(f" {median:.0f}", (median, place), va="center", fontsize=7)
+        cut = median > limit
+        axes.annotate(f"{median:.0f} ▸" if cut else f" {median:.0f}", (min(median, limit), place),
+                      va="center", ha="right" if cut else "left", fontsize=7,
+                      color="white" if cut else "black")
     axes.set_title(title, fontsize=9, loc="left")
     axes.set_xlabel(records[0]["unit"], fontsize=8)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlim(0, max(medians) * 1.15)
+    axes.set_xlim(0, limit)
 
 
 def chart(plt, path, title, panels):

@@ -35,7 +35,7 @@ class Report:
     """Prints each row when it is done, and keeps it in two files."""
 
     COLUMNS = ("workload", "queue", "workers", "producers", "tasks", "program", "unit", "median",
-               "least", "most", "times_the_subject", "tie", "cpu_ns_per_task",
+               "least", "most", "rounds", "times_the_subject", "tie", "cpu_ns_per_task",
                "switches_per_1000_tasks", "why_not")
 
     def __init__(self, folder, options, programs):
@@ -89,8 +89,10 @@ class Report:
             return [name, result.why_not]
         least, most = result.spread
         median = result.median()
-        cells = [name, figure(median), f"{figure(least)}..{figure(most)}"]
-        record.update(median=median, least=least, most=most)
+        rounds = len(result.samples)
+        fewer = f" ({rounds} rounds)" if rounds < self.options.rounds else ""
+        cells = [name, figure(median), f"{figure(least)}..{figure(most)}{fewer}"]
+        record.update(median=median, least=least, most=most, rounds=rounds)
         if result is subject or subject.why_not:
             cells.append("")
         else:

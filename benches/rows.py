@@ -24,6 +24,7 @@ class Row:
     unit: str = "ns per task"
     tasks: int = 0  # 0: as many as are asked for,
     times: int = 1  # times this
+    quick_tasks: int = 0  # the same for --quick, if it is less
     warm_up: float = 0.1  # as many of the tasks are run before the clock starts
 
     @property
@@ -31,6 +32,9 @@ class Row:
         size = f" tasks={self.tasks}" if self.tasks else ""
         return (f"{self.workload} queue={self.queue} workers={self.workers} "
                 f"producers={self.producers}{size}")
+
+    def for_quick(self):
+        return dataclasses.replace(self, tasks=self.quick_tasks or self.tasks)
 
     def tasks_of(self, options):
         return self.tasks or options.tasks * self.times
@@ -70,11 +74,15 @@ class Cost:
     quick: bool = False
     subject: str = SUBJECT_FIBER
     build: str = ""  # the program, if it is not the one of the pool
+    quick_count: int = 0  # the same for --quick, if it is less
     floor = None
 
     @property
     def name(self):
         return f"{self.workload} {self.what}={self.count}"
+
+    def for_quick(self):
+        return dataclasses.replace(self, count=self.quick_count or self.count)
 
     def arguments(self, _program, _options):
         return [self.workload, self.count]
@@ -117,11 +125,12 @@ ROWS = [
       for subject, twin in (("c-0", "hpp-0"), ("c-8", "hpp-8"), ("c-32", "hpp-32"))),
     # W3: tasks that work.
     *(Row(f"work-{us}us", "own", CPUS, 1, EVERYBODY, us == 10, body=f"work={us * 1000}",
-          tasks=10**5) for us in (1, 10, 100)),
+          tasks=10**5, quick_tasks=10**4) for us in (1, 10, 100)),
     # W4, W5: latency.
     *(Row(percentile, "own", 2, 1, EVERYBODY, percentile == "wake-p50", measure=percentile,
-          unit="ns", tasks=1000) for percentile in ("wake-p50", "wake-p99")),
-    Row("trip", "own", 2, 1, EVERYBODY, True, measure="trip", tasks=10**5, unit="ns"),
+          unit="ns", tasks=2000, quick_tasks=300) for percentile in ("wake-p50", "wake-p99")),
+    Row("trip", "own", 2, 1, EVERYBODY, True, measure="trip", tasks=10**5, quick_tasks=5000,
+        unit="ns"),
     # W6: as many tasks as workers, all at once.
     Row("ramp", "own", 1000, 1, ("glib", "ants", "tokio-blocking"), True, measure="ramp",
         tasks=1000, warm_up=0),
@@ -142,9 +151,9 @@ ROWS = [
     *(Row("callers", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16)
       for producers in (1, 16, 64)),
     *(Row("fairness", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16,
-          measure="fairness", unit="most ÷ least placed", tasks=2000) for producers in (16, 64)),
+          measure="fairness", unit="most ÷ least placed", tasks=2000, quick_tasks=1000) for producers in (16, 64)),
     # W10: nothing.
-    Cost("idle-wakeups", 10, "seconds", "switches", (), True, SUBJECT, "idle"),
+    Cost("idle-wakeups", 10, "seconds", "switches", (), True, SUBJECT, "idle", quick_count=2),
     Cost("idle-cpu", 10, "seconds", "ns of CPU", (), False, SUBJECT, "idle"),
     # W12: life and load.
     Row("life", "own", 2, 1, ("glib", "ants", "asio", "threadpool"), True, measure="life",
