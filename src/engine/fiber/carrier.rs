@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
 use crate::suspend::{Interest, Suspend};
+use crate::sync::{looks, spin_loop};
 use crate::task::Task;
 
 /// Fibers that are run before the carrier looks at the time, at descriptors, at the queue.
@@ -31,6 +32,8 @@ const BATCH: usize = 64;
 const BEGUN: usize = 8;
 /// Tasks that a fiber may run one after the other while nobody else wants the carrier.
 const IN_A_ROW: u32 = 64;
+/// Looks for a task before a fiber ends: a microsecond or two.
+const MOMENT: u32 = 60;
 /// How far ahead of the fiber that runs the memory of those that are next is fetched.
 const AHEAD: usize = 5;
 /// Fibers whose first lines are fetched together, before those of the others. Each is on a page of its
@@ -303,13 +306,26 @@ impl Carrier {
         if budget == 0 || (budget < IN_A_ROW && budget > 1 && others()) {
             return false;
         }
-        let Some(task) = self.pool.queue().pop() else {
+        let Some(task) = self.pool.queue().pop().or_else(|| self.look_for_a_moment()) else {
             return false;
         };
         fiber.set_task(task);
         self.budget.set(budget - 1);
         self.post.taken.add(1);
         true
+    }
+
+    /// Looks for a task once more before a fiber ends that nobody waits behind: to begin another one, and
+    /// perhaps to be woken for it, costs more than the looks.
+    fn look_for_a_moment(&self) -> Option<Task> {
+        let queue = self.pool.queue();
+        if !self.pool.may_spin() || !self.ready.borrow().is_empty() {
+            return None;
+        }
+        (0..looks(MOMENT)).find_map(|_| {
+            spin_loop();
+            if queue.is_empty() { None } else { queue.pop() }
+        })
     }
 
     fn begin(&self, slot: Slot, first: First) {
