@@ -15,7 +15,7 @@ def read(folder):
         for record in csv.DictReader(file):
             if record["median"]:
                 rows[record["workload"], record["queue"], record["workers"],
-                     record["producers"]].append(record)
+                     record["producers"], record["tasks"]].append(record)
     return rows
 
 
@@ -54,7 +54,8 @@ def chart(plt, path, title, panels):
     for axes, (name, records) in zip(grid.flat, panels):
         bars(axes, name, records)
     figure.suptitle(title, fontsize=11)
-    figure.tight_layout()
+    figure.tight_layout(h_pad=1.5)
+    figure.subplots_adjust(top=1 - 0.75 / figure.get_figheight())
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -94,11 +95,10 @@ def write_charts(folder):
     from matplotlib import pyplot as plt
 
     rows = read(folder)
-    titles = {key: f"queue {key[1]}, {key[2]} workers, {key[3]} producers" for key in rows}
-    pick = lambda workload: [(titles[key], rows[key]) for key in rows if key[0] == workload]
     chart(plt, folder / "sleep.svg", "Tasks that sleep for 10 ms, 50,000 at a time",
-          [("", records) for _, records in pick("sleep")])
-    few = [(name, records) for name, records in pick("empty")
-           if name.endswith("1 producers") and len(records) > 1]
+          [(f"{int(key[4]):,} tasks", rows[key]) for key in rows if key[0] == "sleep"])
+    few = [(f"queue {queue}, {workers} worker{'s' if workers != '1' else ''}", records)
+           for (workload, queue, workers, producers, _), records in rows.items()
+           if workload == "empty" and producers == "1" and len(records) > 1]
     chart(plt, folder / "empty.svg", "Empty tasks, one producer", few)
     growth(plt, folder / "growth.svg", rows)

@@ -116,6 +116,7 @@ MARKS = [
     Mark("memory-queued", "80 bytes for a queued task", at_most(80)),
     Mark("memory-worker", "no more than glib", ahead, "", ("glib",)),
     Mark("idle-wakeups", "none", at_most(0)),
+    Mark("idle-cpu", "none", at_most(0)),
     Mark("life", "ahead of glib", ahead, "", ("glib",)),
     *(Mark(f"growth-{what}", "flat within 1.5 ×", flat(1.5))
       for what in ("tasks", "workers", "callers")),
@@ -129,10 +130,12 @@ def read(folder):
         for record in csv.DictReader(file):
             records[tuple(record[field] for field in KEY)].append(record)
     rows = defaultdict(list)
-    for (workload, queue, workers, producers, _), (subject, *peers) in records.items():
+    for (workload, queue, workers, producers, tasks), (subject, *peers) in records.items():
         if subject["median"]:
             peers = [p for p in peers if p["median"] and not p["program"].startswith("antpool")]
             name = f"{workers} workers, {producers} callers"
+            if workload == "sleep":
+                name += f", {tasks} tasks"
             rows[workload].append((queue, Row(name, subject, peers)))
     return rows
 

@@ -5,7 +5,6 @@ import datetime
 import math
 import os
 import platform
-import statistics
 
 from programs import version
 
@@ -42,21 +41,45 @@ class Report:
         folder.mkdir(parents=True, exist_ok=True)
         self.options = options
         self.folder = folder
-        self.markdown = open(folder / "table.md", "w", encoding="utf-8")
-        self.file = open(folder / "results.csv", "w", encoding="utf-8", newline="")
+        self.rows = self.finished() if options.resume else set()
+        mode = "a" if self.rows else "w"
+        self.markdown = open(folder / "table.md", mode, encoding="utf-8")
+        self.file = open(folder / "results.csv", mode, encoding="utf-8", newline="")
         self.csv = csv.DictWriter(self.file, self.COLUMNS)
-        self.csv.writeheader()
-        self.best = {}  # of the empty tasks: the ratios of the best peer, row by row
+        if not self.rows:
+            self.csv.writeheader()
         load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
         versions = ", ".join(f"{key} {version(key)}" for key in
                              dict.fromkeys([p.version for p in programs] + ["g++", "go"]))
-        self.print(f"- {datetime.date.today()}, {cpu_model()}, "
-                   f"{len(os.sched_getaffinity(0))} usable CPUs, "
-                   f"{platform.system()} {platform.release()}, load {load}")
-        self.print(f"- versions: {versions}")
+        self.head = (f"- {datetime.date.today()}, {cpu_model()}, "
+                     f"{len(os.sched_getaffinity(0))} usable CPUs, "
+                     f"{platform.system()} {platform.release()}\n"
+                     f"- versions: {versions}")
+        if self.rows:
+            return
+        self.print(f"{self.head}\n- load {load}")
         self.print(f"- {options.tasks} tasks a run, five times as many where they sleep, unless "
                    f"a row says otherwise; {options.rounds} "
                    "alternating rounds; median of the rounds, spread from the least to the most\n")
+
+    KEY = ("workload", "queue", "workers", "producers", "tasks")
+
+    def finished(self):
+        """What an earlier run has left in the CSV: the keys of its rows, with each program."""
+        try:
+            with open(self.folder / "results.csv", encoding="utf-8", newline="") as file:
+                return {(*(record[field] for field in self.KEY), record["program"])
+                        for record in csv.DictReader(file)}
+        except FileNotFoundError:
+            return set()
+
+    def key(self, row):
+        key = {field: getattr(row, field, "") for field in self.KEY}
+        key["tasks"] = row.tasks_of(self.options) if hasattr(row, "tasks_of") else row.count
+        return key
+
+    def has(self, row):
+        return (*map(str, self.key(row).values()), row.subject) in self.rows
 
     def print(self, text=""):
         print(text, flush=True)
@@ -76,14 +99,9 @@ class Report:
             cells = self.cells(row, name, result, subject, counts)
             self.print(f"| {' | '.join(cells + [''] * (len(head) - len(cells)))} |")
         self.print()
-        self.note_best(row, results, subject)
 
     def cells(self, row, name, result, subject, counts):
-        record = {"workload": row.workload, "program": name, "unit": row.unit,
-                  "why_not": result.why_not}
-        for field in ("queue", "workers", "producers"):
-            record[field] = getattr(row, field, "")
-        record["tasks"] = row.tasks_of(self.options) if hasattr(row, "tasks_of") else row.count
+        record = {**self.key(row), "program": name, "unit": row.unit, "why_not": result.why_not}
         if result.why_not:
             self.csv.writerow(record)
             return [name, result.why_not]
@@ -109,19 +127,8 @@ class Report:
         self.file.flush()
         return cells
 
-    def note_best(self, row, results, subject):
-        peers = [r for r in results.values() if r is not subject and not r.why_not]
-        if row.workload == "empty" and peers and not subject.why_not:
-            best = min(peers, key=lambda result: result.median())
-            self.best.setdefault(row.queue, []).append(ratio(best, subject)[0])
-
     def close(self, judge):
         """Adds what the rows say together."""
-        for queue, ratios in self.best.items():
-            mean = statistics.geometric_mean(ratios)
-            self.print(f"Empty tasks, queue={queue}: the best peer of each row takes {mean:.2f} × "
-                       f"as long (geometric mean of {len(ratios)} rows; from {min(ratios):.2f} to "
-                       f"{max(ratios):.2f}).\n")
         self.file.close()
         self.print(f"### Marks\n\n{judge(self.folder)}")
         self.markdown.close()

@@ -116,6 +116,7 @@ ROWS = [
     # W1: the workload that ants publishes.
     Row("sleep", "none", 50000, 1, SLEEPERS, True, **SLEEPS),
     Row("sleep-cold", "none", 50000, 1, SLEEPERS, warm_up=0, **SLEEPS),
+    Row("sleep", "none", 50000, 1, SLEEPERS, tasks=10**7, warm_up=0.01, **SLEEPS),
     # W2: empty tasks; and what fibers and the C++ header add to them.
     *(Row("empty", queue, *size, peers, quick=size == QUICK)
       for queue, peers in QUEUES.items() for size in SIZES),

@@ -61,6 +61,16 @@ fn the_readme_shows_the_first_example() {
 }
 
 #[test]
+fn the_readme_shows_what_the_last_full_benchmark_run_has_found() {
+    let shown = text("benches/results/summary.md");
+    assert!(shown.contains("antpool"));
+    assert!(
+        text("README.md").contains(&shown),
+        "README.md and benches/results/summary.md differ"
+    );
+}
+
+#[test]
 fn nothing_in_the_core_names_the_c_layer() {
     for (file, lines) in sources() {
         if !file.starts_with("ffi/") {

@@ -176,12 +176,14 @@ typedef struct bench_producer_t {
     const bench_pool_t *pool;
     pthread_barrier_t *start;
     long count;
+    int64_t began;
 } bench_producer_t;
 
 static inline void *bench_produce(void *arg)
 {
-    const bench_producer_t *producer = (const bench_producer_t *)arg;
+    bench_producer_t *producer = (bench_producer_t *)arg;
     pthread_barrier_wait(producer->start);
+    producer->began = bench_now_ns();
     producer->pool->produce(producer->count);
     return NULL;
 }
@@ -207,30 +209,36 @@ static inline void bench_check_all_ran(void)
 
 /*
  * Runs `tasks` tasks through the open pool. The calling thread is the first producer; the others are
- * started before the clock.
+ * started before the clock, which starts when the first of them all begins.
  */
 static inline bench_times_t bench_round(const bench_pool_t *pool, int producers, long tasks)
 {
     static pthread_t threads[BENCH_MAX_PRODUCERS];
+    static bench_producer_t each[BENCH_MAX_PRODUCERS];
     pthread_barrier_t start;
-    bench_producer_t others = { pool, &start, tasks / producers };
+    const long share = tasks / producers;
     bench_times_t times;
 
     bench_expect(tasks);
     if (pthread_barrier_init(&start, NULL, (unsigned)producers) != 0)
         bench_fail("no barrier");
-    for (int i = 1; i < producers; i++)
-        if (pthread_create(&threads[i], NULL, bench_produce, &others) != 0)
+    for (int i = 0; i < producers; i++) {
+        each[i].pool = pool;
+        each[i].start = &start;
+        each[i].count = i == 0 ? tasks - share * (producers - 1) : share;
+        if (i > 0 && pthread_create(&threads[i], NULL, bench_produce, &each[i]) != 0)
             bench_fail("no thread for a producer");
-
-    pthread_barrier_wait(&start);
-    int64_t begin = bench_now_ns();
-    pool->produce(tasks - others.count * (producers - 1));
+    }
+    bench_produce(&each[0]);
     for (int i = 1; i < producers; i++)
         pthread_join(threads[i], NULL);
-    times.submitted = bench_now_ns() - begin;
+    int64_t submitted = bench_now_ns();
     pool->wait();
-    times.done = bench_now_ns() - begin;
+    int64_t done = bench_now_ns(), begin = each[0].began;
+    for (int i = 1; i < producers; i++)
+        begin = each[i].began < begin ? each[i].began : begin;
+    times.submitted = submitted - begin;
+    times.done = done - begin;
     bench_check_all_ran();
     pthread_barrier_destroy(&start);
     return times;
