@@ -91,7 +91,7 @@ def write_charts(folder):
         print("benches/run: no charts, because matplotlib is missing", file=sys.stderr)
         return
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "antpool"
+    matplotlib.rcParams.update({"svg.hashsalt": "antpool", "svg.fonttype": "none"})
     from matplotlib import pyplot as plt
 
     rows = read(folder)
