@@ -185,12 +185,13 @@ impl Gate {
     }
 
     /// Looks for room for no longer than workers take between a few empty tasks, and accepts one task if
-    /// some shows.
+    /// some shows. False at once where a worker could be started instead.
     pub(crate) fn accept_soon(&self) -> bool {
-        (0..looks(MOMENT)).any(|_| {
-            spin_loop();
-            self.look().room() > 0 && self.accept_on_sight(1) == 1
-        })
+        !self.can_grow()
+            && (0..looks(MOMENT)).any(|_| {
+                spin_loop();
+                self.look().room() > 0 && self.accept_on_sight(1) == 1
+            })
     }
 
     /// Looks for room for a while before the caller stands in line, and accepts one task if some
@@ -198,8 +199,7 @@ impl Gate {
     /// stand in line for: whether it may be taken is decided there.
     #[cold]
     pub(crate) fn accept_after_a_while(&self) -> bool {
-        // ORDERING: Relaxed; hints.
-        if self.live.load(Ordering::Relaxed) < self.capacity.load(Ordering::Relaxed) {
+        if self.can_grow() {
             return false;
         }
         let came = self.lookout.look(ROUNDS, || {
@@ -207,6 +207,12 @@ impl Gate {
             (word.has(CLOSED) || word.room() > 0).then(|| self.accept_on_sight(1) == 1)
         });
         came.unwrap_or(false)
+    }
+
+    /// Whether there are fewer workers than there may be, as it looks from here.
+    fn can_grow(&self) -> bool {
+        // ORDERING: Relaxed; hints.
+        self.live.load(Ordering::Relaxed) < self.capacity.load(Ordering::Relaxed)
     }
 
     /// Accepts one task by whatever it takes: a new worker, or waiting for room.
