@@ -26,7 +26,7 @@ function(compile_surface header_dir library)
         string(APPEND surface "enum abi_${name} { value_of_${name} = ${name} } abi_${name};\n")
     endforeach()
     file(WRITE "${library}.c" "${surface}")
-    run("${COMPILER}" -std=gnu11 -g -shared -fPIC "-I${header_dir}" "${library}.c"
+    run("${COMPILER}" -std=gnu11 -g -shared -fPIC "-ffile-prefix-map=${WORK_DIR}/=" "-I${header_dir}" "${library}.c"
         "-Wl,-soname,${SONAME}" -o "${library}")
 endfunction()
 
