@@ -6,6 +6,7 @@ import math
 import os
 import platform
 
+from marks import KEY
 from programs import version
 
 
@@ -62,19 +63,17 @@ class Report:
                    f"a row says otherwise; {options.rounds} "
                    "alternating rounds; median of the rounds, spread from the least to the most\n")
 
-    KEY = ("workload", "queue", "workers", "producers", "tasks")
-
     def finished(self):
         """What an earlier run has left in the CSV: the keys of its rows, with each program."""
         try:
             with open(self.folder / "results.csv", encoding="utf-8", newline="") as file:
-                return {(*(record[field] for field in self.KEY), record["program"])
+                return {(*(record[field] for field in KEY), record["program"])
                         for record in csv.DictReader(file)}
         except FileNotFoundError:
             return set()
 
     def key(self, row):
-        key = {field: getattr(row, field, "") for field in self.KEY}
+        key = {field: getattr(row, field, "") for field in KEY}
         key["tasks"] = row.tasks_of(self.options) if hasattr(row, "tasks_of") else row.count
         return key
 

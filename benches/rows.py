@@ -152,7 +152,8 @@ ROWS = [
     *(Row("callers", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16)
       for producers in (1, 16, 64)),
     *(Row("fairness", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16,
-          measure="fairness", unit="most ÷ least placed", tasks=2000, quick_tasks=1000) for producers in (16, 64)),
+          measure="fairness", unit="most ÷ least placed", tasks=2000,
+          quick_tasks=1000) for producers in (16, 64)),
     # W10: nothing.
     Cost("idle-wakeups", 10, "seconds", "switches", (), True, SUBJECT, "idle", quick_count=2),
     Cost("idle-cpu", 10, "seconds", "ns of CPU", (), False, SUBJECT, "idle"),

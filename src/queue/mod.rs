@@ -15,7 +15,7 @@ use crossbeam_queue::ArrayQueue;
 use segments::Segments;
 
 use crate::error::Error;
-use crate::sync::{Ordering, fence};
+use crate::sync::{Ordering, fence, looks, spin_loop};
 use crate::task::Task;
 
 /// Accepted tasks that no worker has taken yet.
@@ -55,7 +55,7 @@ impl Queue {
                 let mut task = task;
                 while let Err(back) = queue.push(task) {
                     task = back;
-                    crate::sync::spin_loop();
+                    spin_loop();
                 }
                 // ORDERING: for Q4, of which ArrayQueue says nothing.
                 fence(Ordering::SeqCst);
@@ -70,6 +70,14 @@ impl Queue {
             Self::Growing(queue) => queue.pop(),
             Self::Fixed(queue) => queue.pop(),
         }
+    }
+
+    /// Looks so many times for a task to take.
+    pub(crate) fn pop_soon(&self, count: u32) -> Option<Task> {
+        (0..looks(count)).find_map(|_| {
+            spin_loop();
+            if self.is_empty() { None } else { self.pop() }
+        })
     }
 
     /// About how many there are to take.

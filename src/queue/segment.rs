@@ -56,7 +56,7 @@ impl<T: Copy> Slot<T> {
             // SAFETY: FULL: it has been written.
             unsafe { value.assume_init() }
         });
-        // ORDERING: [Q3] Release pairs with the Acquire of `renew`.
+        // ORDERING: [Q3] Release pairs with the Acquire of `is_used_up`.
         self.state.store(TAKEN, Ordering::Release);
         value
     }

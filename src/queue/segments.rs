@@ -56,15 +56,16 @@ impl<T> End<T> {
         (ticket, self.segment.load(Ordering::Acquire))
     }
 
-    fn take(&self, ticket: u64, next: u64) -> Result<(), u64> {
+    /// Takes the ticket that was read. False if it has gone.
+    fn take(&self, ticket: u64, next: u64) -> bool {
         if mutant("Q2") {
             self.ticket.store(next, Ordering::SeqCst);
-            return Ok(());
+            return true;
         }
         // ORDERING: SeqCst for Q4.
         self.ticket
             .compare_exchange_weak(ticket, next, Ordering::SeqCst, Ordering::Acquire)
-            .map(|_| ())
+            .is_ok()
     }
 
     /// The step to the next segment, by the holder of the last ticket. The segment first: see `read`.
@@ -118,7 +119,7 @@ impl<T: Copy + Send> Segments<T> {
             if last && following.is_none() {
                 following = Some(self.spare.take());
             }
-            if self.tail.take(ticket, ticket + ONE).is_err() {
+            if !self.tail.take(ticket, ticket + ONE) {
                 backoff.spin();
                 continue;
             }
@@ -184,7 +185,7 @@ impl<T: Copy + Send> Segments<T> {
                 backoff.snooze(); // The first push is about to show the first segment here, too.
                 continue;
             }
-            if self.head.take(ticket, next).is_err() {
+            if !self.head.take(ticket, next) {
                 backoff.spin();
                 continue;
             }

@@ -23,7 +23,6 @@ use crate::error::Error;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
 use crate::suspend::{Interest, Suspend};
-use crate::sync::{looks, spin_loop};
 use crate::task::Task;
 
 /// Fibers that are run before the carrier looks at the time, at descriptors, at the queue.
@@ -318,14 +317,10 @@ impl Carrier {
     /// Looks for a task once more before a fiber ends that nobody waits behind: to begin another one, and
     /// perhaps to be woken for it, costs more than the looks.
     fn look_for_a_moment(&self) -> Option<Task> {
-        let queue = self.pool.queue();
         if !self.pool.may_spin() || !self.ready.borrow().is_empty() {
             return None;
         }
-        (0..looks(MOMENT)).find_map(|_| {
-            spin_loop();
-            if queue.is_empty() { None } else { queue.pop() }
-        })
+        self.pool.queue().pop_soon(MOMENT)
     }
 
     fn begin(&self, slot: Slot, first: First) {

@@ -12,7 +12,7 @@ use crate::current::Current;
 use crate::engine::duty::{Duty, InCallback, Legacy};
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
-use crate::sync::{looks, mutant, spin_loop};
+use crate::sync::mutant;
 use crate::task::Task;
 
 /// Rounds of looking for a task before a worker lies down.
@@ -271,21 +271,13 @@ impl Worker {
         }
         if !self.searching.get() {
             if !self.engine.idle.try_begin_search() {
-                return self.look_for_a_moment();
+                // That one may be waiting for a CPU, and this one has one.
+                return queue.pop_soon(MOMENT);
             }
             self.searching.set(true);
         }
         self.engine
             .lookout
             .look(ROUNDS, || if queue.is_empty() { None } else { queue.pop() })
-    }
-
-    /// Another worker looks for long; but that one may be waiting for a CPU, and this one has one.
-    fn look_for_a_moment(&self) -> Option<Task> {
-        let queue = self.pool.queue();
-        (0..looks(MOMENT)).find_map(|_| {
-            spin_loop();
-            if queue.is_empty() { None } else { queue.pop() }
-        })
     }
 }
