@@ -41,7 +41,7 @@ static void close_pool()
     pool.close();
 }
 
-/* What a closure of so many bytes has captured. */
+/* What a closure of `size` bytes has captured. */
 template <std::size_t size> struct captured {
     std::array<void *, size / sizeof(void *)> words{};
 };

@@ -34,7 +34,7 @@
 
 #define BENCH_QUEUE_NONE 0L
 #define BENCH_QUEUE_UNBOUNDED (-1L)
-#define BENCH_MAX_PRODUCERS 1024
+#define BENCH_MAX_PRODUCERS 16384
 #define BENCH_EXIT_UNSUPPORTED 2
 
 typedef struct bench_params_t {
@@ -84,6 +84,12 @@ static inline int64_t bench_now_ns(void)
     return bench_clock_ns(CLOCK_MONOTONIC);
 }
 
+/* CPU time of the whole process, all threads together. */
+static inline int64_t bench_cpu_ns(void)
+{
+    return bench_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 /* ---- Tasks ---------------------------------------------------------------------------------- */
 
 /* The count of tasks still to run has a cache line of its own: only the tasks touch it. */
@@ -119,11 +125,16 @@ static inline void bench_wait_for_tasks(void)
         continue;
 }
 
-static inline void bench_nap(long ms)
+static inline void bench_nap_us(long us)
 {
-    struct timespec left = { ms / 1000, ms % 1000 * 1000000 };
+    struct timespec left = { us / 1000000, us % 1000000 * 1000 };
     while (nanosleep(&left, &left) != 0)
         continue;
+}
+
+static inline void bench_nap(long ms)
+{
+    bench_nap_us(ms * 1000);
 }
 
 /* How tasks sleep; to be changed by a pool of fibers when it opens. */
@@ -145,7 +156,7 @@ static uint64_t bench_spin(long rounds)
     return value;
 }
 
-/* Has the compiler believe that somebody needs the value. */
+/* Keeps the compiler from leaving out what computes the value. */
 static inline void bench_keep(uint64_t value)
 {
     __asm__ volatile("" : : "r"(value));
@@ -156,7 +167,7 @@ static void bench_body_work(void)
     bench_keep(bench_spin(bench_body_amount));
 }
 
-/* How many rounds take so many nanoseconds of an undisturbed CPU: the best of many tries. */
+/* How many rounds an undisturbed CPU does in `ns` nanoseconds: the best of many tries. */
 static inline long bench_rounds_for(long ns)
 {
     enum { ROUNDS = 20000, TRIES = 200 };

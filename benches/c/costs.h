@@ -43,7 +43,7 @@ static inline void cost_sleeps_long(long fiber)
 {
     (void)fiber;
     cost_add(1);
-    cost_fibers->sleep(120000); /* Nobody wakes up before the process ends. */
+    cost_fibers->sleep(120000); /* The process ends before any fiber wakes up. */
     bench_fail("a fiber woke up before the memory was looked at");
 }
 
@@ -74,11 +74,6 @@ static inline void cost_is_late(long fiber)
         cost_late[fiber * cost_share + i] = late;
     }
     cost_add(cost_share);
-}
-
-static inline int64_t cost_cpu_ns(void)
-{
-    return bench_clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* Runs FIBERS bodies that do `total` things together, by one clock or the other. */
@@ -115,7 +110,7 @@ static inline int cost_main(char **argv, const cost_fibers_t *with)
     else if (strcmp(cost, "yield") == 0)
         figure = cost_each(fibers, COST_YIELDS, cost_yields, bench_now_ns);
     else if (strcmp(cost, "cycle") == 0)
-        figure = cost_each(fibers, COST_CYCLES, cost_naps, cost_cpu_ns);
+        figure = cost_each(fibers, COST_CYCLES, cost_naps, bench_cpu_ns);
     else if (strncmp(cost, "lateness-", 9) == 0 && COST_SLEEPS % fibers == 0) {
         cost_each(fibers, COST_SLEEPS, cost_is_late, bench_now_ns);
         figure = bench_percentile(cost_late, COST_SLEEPS, bench_number(cost + 10, 1, 99));

@@ -6,6 +6,8 @@
  *     wake-p50       ns from a submit to an idle pool until the task's first instruction: the median,
  *     wake-p99       and what one in a hundred exceeds
  *     trip           ns to submit one task and wait for it
+ *     rare=US        ns of CPU per task, when one task is submitted every US microseconds, beyond what
+ *                    the producer uses that only sleeps
  *     ramp           ns per task until TASKS tasks, none of which ends, all run at once
  *     fairness       how many times more tasks the luckiest of PRODUCERS has placed than the unluckiest
  *                    after TASKS milliseconds
@@ -20,6 +22,7 @@
 #include "bench.h"
 
 #include <limits.h>
+#include <sys/prctl.h>
 
 static inline long bench_resident_bytes(void)
 {
@@ -60,7 +63,7 @@ static inline double bench_wake(const bench_pool_t *pool, const bench_params_t *
     bench_body = bench_body_stamp;
     for (long i = 0; i < params->tasks; i++) {
         bench_expect(1);
-        bench_nap(1); /* Long enough for the workers to lie down. */
+        bench_nap(1); /* Long enough for the workers to park. */
         int64_t submitted = bench_now_ns();
         pool->produce(1);
         pool->wait();
@@ -78,6 +81,35 @@ static inline double bench_trip(const bench_pool_t *pool, long tasks)
         pool->wait();
     }
     return (double)(bench_now_ns() - begin) / (double)tasks;
+}
+
+/* ---- Rare tasks ----------------------------------------------------------------------------- */
+
+/* The producer alone and the producer with tasks take turns, so that drift reaches both. */
+static inline double bench_rare(const bench_pool_t *pool, long tasks, long us)
+{
+    const long turns = tasks < 10 ? 1 : 10, share = tasks / turns;
+    int64_t alone = 0, with_tasks = 0;
+    /* By default the system may end a sleep 50 us late. */
+    if (prctl(PR_SET_TIMERSLACK, 1UL) != 0)
+        bench_fail("the timer slack cannot be set");
+    for (long turn = 0; turn < turns; turn++) {
+        int64_t begin = bench_cpu_ns();
+        for (long i = 0; i < share; i++)
+            bench_nap_us(us);
+        int64_t middle = bench_cpu_ns();
+        bench_expect(share);
+        for (long i = 0; i < share; i++) {
+            bench_nap_us(us);
+            pool->produce(1);
+        }
+        pool->wait();
+        bench_check_all_ran();
+        bench_nap(1); /* What the workers do until they park is part of the cost. */
+        alone += middle - begin;
+        with_tasks += bench_cpu_ns() - middle;
+    }
+    return (double)(with_tasks - alone) / (double)(share * turns);
 }
 
 /* ---- Tasks that are held -------------------------------------------------------------------- */
@@ -99,7 +131,7 @@ static void bench_body_hold(void)
     sem_post(&bench_gate); /* for the next */
 }
 
-/* Has so many tasks run at once; how long it takes. */
+/* Submits `tasks` tasks and returns how long it takes until all of them run at once. */
 static inline int64_t bench_hold(const bench_pool_t *pool, long tasks)
 {
     if (sem_init(&bench_all_held, 0, 0) != 0 || sem_init(&bench_gate, 0, 0) != 0)
@@ -161,7 +193,7 @@ static inline double bench_fairness(const bench_pool_t *pool, const bench_params
     static bench_caller_t callers[BENCH_MAX_PRODUCERS];
     long least = LONG_MAX, most = 0, all = 0;
     bench_callers_pool = pool;
-    bench_expect(LONG_MAX); /* Nobody knows yet how many there will be. */
+    bench_expect(LONG_MAX); /* How many there are is known at the end. */
     pthread_barrier_init(&bench_callers_start, NULL, (unsigned)params->producers);
     for (int i = 0; i < params->producers; i++)
         if (pthread_create(&callers[i].thread, NULL, bench_call, &callers[i]) != 0)
@@ -217,6 +249,8 @@ static inline double bench_measure(const bench_pool_t *pool, const bench_params_
         return bench_wake(pool, params);
     if (strcmp(measure, "trip") == 0)
         return bench_trip(pool, params->tasks);
+    if (strncmp(measure, "rare=", 5) == 0)
+        return bench_rare(pool, params->tasks, bench_number(measure + 5, 1, 1000000));
     if (strcmp(measure, "ramp") == 0)
         return (double)bench_hold(pool, params->tasks) / (double)params->tasks;
     if (strcmp(measure, "memory-queued") == 0)

@@ -21,7 +21,7 @@ class MutexQueuePool {
 public:
     static constexpr std::size_t no_limit = SIZE_MAX;
 
-    /* Accepts so many tasks, beyond those that free workers are there for. */
+    /* At most `limit` tasks wait, beyond those for which a worker is free. */
     MutexQueuePool(int workers, std::size_t limit) : limit_(limit), workers_(workers)
     {
         for (int i = 0; i < workers; i++)

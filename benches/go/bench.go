@@ -75,7 +75,7 @@ func spin(rounds int) uint64 {
 	return value
 }
 
-// roundsFor is how many rounds take so many nanoseconds of an undisturbed CPU: the best of many tries.
+// roundsFor is how many rounds an undisturbed CPU does in ns nanoseconds: the best of many tries.
 func roundsFor(ns int) int {
 	const rounds, tries = 20_000, 200
 	best := time.Hour

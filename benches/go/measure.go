@@ -1,9 +1,12 @@
 package main
 
 import (
+	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +35,9 @@ func measure(what string, open func() pool, count, workers, producers, warmUp in
 	p := open()
 	if warmUp > 0 {
 		round(p, producers, warmUp)
+	}
+	if us, rare := strings.CutPrefix(what, "rare="); rare {
+		return rareTasks(p, count, number(us, 1))
 	}
 	switch what {
 	case "wake-p50":
@@ -86,7 +92,7 @@ func wake(p pool, count, percent int) float64 {
 	body = func() { begun = time.Now() }
 	samples := make([]time.Duration, count)
 	for i := range samples {
-		time.Sleep(time.Millisecond) // Long enough for the workers to lie down.
+		time.Sleep(time.Millisecond) // Long enough for the workers to park.
 		submitted := time.Now()
 		one(p)
 		samples[i] = begun.Sub(submitted)
@@ -95,7 +101,47 @@ func wake(p pool, count, percent int) float64 {
 	return float64(samples[count*percent/100].Nanoseconds())
 }
 
-// hold has so many tasks run at once, until the gate is closed, and says how long that took.
+// nap sleeps by the system call: without other goroutines to run, time.Sleep rounds up to a millisecond.
+func nap(us int) {
+	left := syscall.NsecToTimespec(int64(us) * 1000)
+	for syscall.Nanosleep(&left, &left) == syscall.EINTR {
+	}
+}
+
+// rareTasks is bench_rare of c/measures.h.
+func rareTasks(p pool, count, us int) float64 {
+	turns := 10
+	if count < turns {
+		turns = 1
+	}
+	share := count / turns
+	var alone, withTasks time.Duration
+	// The timer slack belongs to the thread.
+	runtime.LockOSThread()
+	const setTimerSlack = 29
+	if _, _, err := syscall.RawSyscall(syscall.SYS_PRCTL, setTimerSlack, 1, 0); err != 0 {
+		fail(1, err)
+	}
+	for range turns {
+		begin := cpuTime()
+		for range share {
+			nap(us)
+		}
+		middle := cpuTime()
+		tasks.left.Store(int64(share))
+		for range share {
+			nap(us)
+			p.submit()
+		}
+		<-allRan
+		nap(1000)
+		alone += middle - begin
+		withTasks += cpuTime() - middle
+	}
+	return perTask(withTasks-alone, share*turns)
+}
+
+// hold submits count tasks and says how long it took until all of them ran at once; the gate ends them.
 func hold(p pool, count int, gate chan struct{}) time.Duration {
 	var held atomic.Int64
 	allHeld := make(chan struct{})
@@ -126,7 +172,7 @@ func memoryWorker(open func() pool, workers int) float64 {
 }
 
 func fairness(p pool, producers, count int) float64 {
-	const many = 1 << 62 // Nobody knows yet how many there will be.
+	const many = 1 << 62 // How many there are is known at the end.
 	tasks.left.Store(many)
 	var stop atomic.Bool
 	placed := make([]int, producers)

@@ -18,13 +18,13 @@ fn main() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (name, what, figure) = match args[..] {
         [name, cost, fibers] => {
-            let fibers = number(fibers);
+            let count = number(fibers);
             let figure = match name {
-                "tokio" => with_tokio::cost(cost, fibers),
-                "may" => with_may::cost(cost, fibers),
+                "tokio" => with_tokio::cost(cost, count),
+                "may" => with_may::cost(cost, count),
                 _ => fail(1, "no peer of that name in this program"),
             };
-            (name, cost, figure)
+            (name, format!("{cost} {fibers}"), figure)
         }
         [name, queue, tasks, workers, producers, what, body, warm_up] => {
             let plan = Plan {
@@ -41,7 +41,7 @@ fn main() {
                 "may" => with_may::sleepers(&Params::of(queue, &plan, workers)),
                 _ => measure(&plan, workers, || pools::open(name, queue, workers)),
             };
-            (name, what, figure)
+            (name, what.to_owned(), figure)
         }
         _ => fail(
             1,

@@ -166,7 +166,7 @@ fn wake(pool: &dyn Pool, tasks: usize, percent: usize) -> f64 {
     BODY.store(STAMP, Ordering::Relaxed);
     let mut samples: Vec<u64> = (0..tasks)
         .map(|_| {
-            sleep(Duration::from_millis(1)); // Long enough for the workers to lie down.
+            sleep(Duration::from_millis(1)); // Long enough for the workers to park.
             let submitted = wall_time().as_nanos() as u64;
             one(pool);
             BEGUN_NS.load(Ordering::Acquire) - submitted
@@ -176,7 +176,7 @@ fn wake(pool: &dyn Pool, tasks: usize, percent: usize) -> f64 {
     samples[tasks * percent / 100] as f64
 }
 
-/// Has so many tasks run at once; how long that takes.
+/// How long it takes until `tasks` tasks all run at once.
 fn hold(pool: &dyn Pool, tasks: usize) -> Duration {
     AMOUNT.store(tasks, Ordering::Relaxed);
     BODY.store(HOLD, Ordering::Relaxed);

@@ -47,7 +47,7 @@ async fn round(tasks: usize, nap: Duration, places: Arc<Semaphore>) -> Duration 
     took
 }
 
-/// Has so many tasks sleep at once.
+/// How long it takes until `tasks` tasks all sleep at once.
 async fn ramp(tasks: usize) -> Duration {
     let all_held = Arc::new(Notify::new());
     LEFT.set(tasks);
