@@ -4,18 +4,30 @@ import csv
 import sys
 from collections import defaultdict
 
+from marks import GROWTH, KEY, slope
+
 OURS, OTHERS = "#c44e1b", "#7a8ba3"
 LONGEST = 12  # times our own bar
-GROWTH = {"growth-tasks": "tasks", "growth-workers": "workers", "growth-callers": "producers"}
+MARKERS = ("o", "D", "s", "^", "v")  # quiet, and beside more and more neighbours
+GROWN = {"growth-tasks": "tasks", "growth-workers": "workers", "growth-callers": "callers",
+         "growth-threads": "threads, until all run", "growth-fibers": "fibers, until all run"}
+# The rows of busy.svg: the workload, and what else they are known by.
+BUSY = {
+    "Empty tasks, 2 workers, queue without a limit": {"workload": "empty", "queue": "unbounded"},
+    "Empty tasks, 2 workers, queue of 1024": {"workload": "empty", "queue": "1024"},
+    "Empty tasks, 2 workers, no queue": {"workload": "empty", "queue": "none"},
+    "Submit one task and wait for it": {"workload": "trip"},
+    "Wake-up of an idle pool, median": {"workload": "wake-p50"},
+    "16 callers wait for 2 workers": {"workload": "callers", "producers": "16"},
+}
 
 
 def read(folder):
+    """The records by row; those of one row are of one program each, and of one number of neighbours."""
     rows = defaultdict(list)
     with open(folder / "results.csv", encoding="utf-8", newline="") as file:
         for record in csv.DictReader(file):
-            if record["median"]:
-                rows[record["workload"], record["queue"], record["workers"],
-                     record["producers"], record["tasks"]].append(record)
+            rows[(*(record[field] for field in KEY), int(record["busy"]))].append(record)
     return rows
 
 
@@ -43,7 +55,49 @@ def bars(axes, title, records):
     axes.set_xlim(0, limit)
 
 
-def chart(plt, path, title, panels):
+def busy_dots(axes, title, by_load):
+    """A line for each program: a dot for its quiet figure, and one for each number of neighbours."""
+    loads = sorted(by_load)
+    quiet = {r["program"]: float(r["median"]) for r in by_load[0] if r["median"]}
+    names = sorted(quiet, key=quiet.get, reverse=True)
+    found = {load: {r["program"]: r for r in by_load[load]} for load in loads}
+    for place, name in enumerate(names):
+        color = OURS if name.startswith("antpool") else OTHERS
+        records = [found[load][name] for load in loads]
+        medians = [float(r["median"]) for r in records if r["median"]]
+        axes.plot([min(medians), max(medians)], [place, place], color=color, linewidth=1)
+        for record, marker in zip(records, MARKERS):
+            if record["median"]:
+                axes.plot(float(record["median"]), place, marker, color=color, markersize=5)
+        late = [str(load) for load, r in zip(loads, records) if not r["median"]]
+        if late:
+            axes.annotate(f"   did not end beside {', '.join(late)} ▸", (max(medians), place),
+                          va="center", fontsize=7, color=color)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_xscale("log")
+    axes.set_title(title, fontsize=9, loc="left")
+    axes.set_xlabel(by_load[0][0]["unit"], fontsize=8)
+    axes.tick_params(labelsize=8)
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    for load, marker in zip(loads, MARKERS):
+        axes.plot([], [], marker, color=OTHERS, markersize=5, label=f"beside {load}" if load else "quiet")
+    axes.legend(fontsize=7, frameon=False, loc="upper right")
+
+
+def busy_panels(rows):
+    for title, fields in BUSY.items():
+        by_load = {}
+        for key, records in rows.items():
+            record = records[0]
+            if all(record[field] == value for field, value in fields.items()) and (
+                    record["workload"] != "empty" or key[2:4] == ("2", "1")):
+                by_load[key[-1]] = records
+        if len(by_load) > 1 and 0 in by_load:
+            yield title, by_load
+
+
+def chart(plt, path, title, panels, draw=bars):
     if not panels:
         return
     wide = min(2, len(panels))
@@ -52,7 +106,7 @@ def chart(plt, path, title, panels):
     for axes in grid.flat[len(panels):]:
         axes.set_visible(False)
     for axes, (name, records) in zip(grid.flat, panels):
-        bars(axes, name, records)
+        draw(axes, name, records)
     figure.suptitle(title, fontsize=11)
     figure.tight_layout(h_pad=1.5)
     figure.subplots_adjust(top=1 - 0.75 / figure.get_figheight())
@@ -63,10 +117,10 @@ def chart(plt, path, title, panels):
 def growth(plt, path, rows):
     panels = []
     for workload, field in GROWTH.items():
-        points = sorted((int(r[field]), float(r["median"]))
-                        for key, records in rows.items() if key[0] == workload for r in records)
-        if points:
-            panels.append((field, points))
+        points = sorted((int(r[field]), float(r["median"])) for key, records in rows.items()
+                        if key[0] == workload for r in records if r["median"])
+        if len(points) > 1:
+            panels.append((GROWN[workload], points))
     if not panels:
         return
     figure, grid = plt.subplots(1, len(panels), figsize=(3.6 * len(panels), 2.8), squeeze=False)
@@ -74,8 +128,9 @@ def growth(plt, path, rows):
         axes.plot(*zip(*points), color=OURS, marker="o", markersize=3)
         axes.set_xscale("log")
         axes.set_ylim(0, max(cost for _, cost in points) * 1.2)
-        axes.set_xlabel(field.replace("producers", "callers"), fontsize=8)
+        axes.set_xlabel(field, fontsize=8)
         axes.set_ylabel("ns per task", fontsize=8)
+        axes.set_title(f"slope {slope(points):.2f}", fontsize=8, loc="left")
         axes.tick_params(labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle("What a task costs as the numbers grow", fontsize=11)
@@ -94,9 +149,15 @@ def write_charts(folder):
     matplotlib.rcParams.update({"svg.hashsalt": "antpool", "svg.fonttype": "none"})
     from matplotlib import pyplot as plt
 
-    rows = read(folder)
-    chart(plt, folder / "sleep.svg", "Tasks that sleep for 10 ms, 50,000 at a time",
-          [(f"{int(key[4]):,} tasks", rows[key]) for key in rows if key[0] == "sleep"])
+    every = read(folder)
+    chart(plt, folder / "busy.svg", "Quiet, and beside busy processes", list(busy_panels(every)),
+          busy_dots)
+    rows = {key[:-1]: [r for r in records if r["median"]] for key, records in every.items()
+            if key[-1] == 0 and any(r["median"] for r in records)}
+    sleeps = {"sleep": "10 ms", "sleep-1ms": "1 ms"}
+    chart(plt, folder / "sleep.svg", "Tasks that sleep, 50,000 at a time",
+          [(f"{int(key[4]):,} tasks of {sleeps[key[0]]}", rows[key]) for key in rows
+           if key[0] in sleeps])
     few = [(f"queue {queue}, {workers} worker{'s' if workers != '1' else ''}", records)
            for (workload, queue, workers, producers, _), records in rows.items()
            if workload == "empty" and producers == "1" and len(records) > 1]

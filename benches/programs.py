@@ -1,6 +1,7 @@
 """The programs of the benchmark: what they are, how each is built, whose version is printed."""
 
 import dataclasses
+import json
 import os
 import pathlib
 import shutil
@@ -24,6 +25,22 @@ class Program:
     version: str  # a key of VERSIONS
     queue: str = "unbounded"  # what it has by itself
 
+    @property
+    def pool(self):
+        """The name of the pool in the program."""
+        return self.name.removesuffix(BEFORE)
+
+    def environment(self, out):
+        """antpool's programs find the library in one of the two places where a copy of it lies."""
+        if self.version != SUBJECT:
+            return None
+        place = "lib-before" if self.name.endswith(BEFORE) else "lib"
+        return {**os.environ, "LD_LIBRARY_PATH": str(out / place)}
+
+
+SUBJECT = "antpool"
+SUBJECT_FIBER = "antpool-fiber"
+BEFORE = " (before)"  # the same program with the library of --against
 
 # The same closure through antpool.hpp and by C calls, for each way in which one is passed.
 CLOSURES = ("c-0", "hpp-0", "c-8", "hpp-8", "c-32", "hpp-32", "hpp-heap")
@@ -53,9 +70,12 @@ PROGRAMS = [
     Program("boost-fiber", "boost_fiber", "boost"),
     Program("boost-fiber-shared", "boost_fiber", "boost"),
     *(Program(name, "antpool_hpp", "antpool") for name in CLOSURES),
+    Program("zstd-antpool", "zstd_antpool", "antpool"),
+    Program("zstd", "zstd", "zstd"),
+    Program("kernel", "pages", "g++"),
 ]
-SUBJECT = "antpool"
-SUBJECT_FIBER = "antpool-fiber"
+OURS = [p.name for p in PROGRAMS if p.version == SUBJECT]
+PROGRAMS += [dataclasses.replace(p, name=p.name + BEFORE) for p in PROGRAMS if p.name in OURS]
 
 
 def output_of(*command, **options):
@@ -75,7 +95,7 @@ def pkg_config(package, what):
         raise Missing(f"{package} is not installed") from None
 
 
-def compile_program(out, source, before=(), after=(), needs=None):
+def compile_program(out, source, before=(), after=(), needs=None, name=None):
     cxx = source.endswith(".cpp")
     compiler = [tool("g++"), "-std=c++17"] if cxx else [tool("gcc"), "-std=c99"]
     if needs:  # A header that says whether the peer is there at all.
@@ -84,25 +104,15 @@ def compile_program(out, source, before=(), after=(), needs=None):
             capture_output=True, check=False)
         if probe.returncode != 0:
             raise Missing(f"<{needs}> is not installed")
-    path = out / pathlib.Path(source).stem
+    path = out / (name or pathlib.Path(source).stem)
     subprocess.run(
         [*compiler, *C_FLAGS, *before, str(BENCHES / "c" / source), "-o", str(path), *after],
         check=True)
     return path
 
 
-def antpool_library(out, options):
-    """The directory with the shared library, under the names that it is linked and found by."""
-    place = out / "lib"
-    if place in PLACED:
-        return place
-    library = options.library
-    if library is None:
-        target = out / "target"
-        subprocess.run(
-            [tool("cargo"), "rustc", "--lib", "--release", "--crate-type", "cdylib"],
-            cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
-        library = target / "release" / "libantpool.so"
+def place_library(library, place):
+    """Copies a shared library to where programs are linked with it and find it."""
     place.mkdir(exist_ok=True)
     names = ["libantpool.so"]
     for line in output_of(tool("readelf"), "-d", str(library)).splitlines():
@@ -110,19 +120,26 @@ def antpool_library(out, options):
             names.append(line.split("[")[1].rstrip("]"))
     for name in names:
         shutil.copy(library, place / name)
-    PLACED.add(place)
-    return place
 
 
-PLACED = set()
+def place_libraries(out, options):
+    library = options.library
+    if library is None:
+        target = out / "target"
+        subprocess.run(
+            [tool("cargo"), "rustc", "--lib", "--release", "--crate-type", "cdylib"],
+            cwd=ROOT, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(target)})
+        library = target / "release" / "libantpool.so"
+    place_library(library, out / "lib")
+    if options.against:
+        place_library(options.against, out / "lib-before")
 
 
 def build_with_antpool(source):
-    """A builder that links the shared library, found through its SONAME in a directory of ours."""
-    def build(out, options):
-        place = antpool_library(out, options)
+    """A builder that links the shared library; Program.environment says where it is found."""
+    def build(out, _options):
         return compile_program(out, source, before=[f"-I{ROOT / 'include'}"],
-                               after=[f"-L{place}", "-lantpool", f"-Wl,-rpath,{place}"])
+                               after=[f"-L{out / 'lib'}", "-lantpool"])
     return build
 
 
@@ -135,10 +152,11 @@ def build_with_pkg_config(source, *packages):
     return build
 
 
-def build_load(out, options):
-    """Loads libraries by their names, ours from where it was built."""
-    place = antpool_library(out, options)
-    return compile_program(out, "load.c", after=["-ldl", f"-Wl,-rpath,{place}"])
+def build_plain(source, *after):
+    """A builder of a program that needs nothing else."""
+    def build(out, _options):
+        return compile_program(out, source, after=after)
+    return build
 
 
 def build_asio(out, _options):
@@ -148,10 +166,6 @@ def build_asio(out, _options):
 
 def build_tbb(out, _options):
     return compile_program(out, "tbb.cpp", after=["-ltbb"], needs="tbb/task_arena.h")
-
-
-def build_mutex_queue(out, _options):
-    return compile_program(out, "mutex_queue.cpp")
 
 
 def build_go(out, _options):
@@ -169,15 +183,49 @@ def build_boost_fiber(out, _options):
                            needs="boost/fiber/all.hpp")
 
 
-def build_rust(out, _options):
-    """One program for every Rust peer: a project of its own, with its own Cargo.lock."""
+def cargo_build(out, *arguments):
+    """Builds from the project of the Rust peers, which has a Cargo.lock of its own."""
     target = out / "target-rust"
-    done = subprocess.run([tool("cargo"), "build", "--release", "--locked"], cwd=BENCHES / "rust",
-                          text=True, capture_output=True, check=False,
+    done = subprocess.run([tool("cargo"), "build", "--release", "--locked", *arguments],
+                          cwd=BENCHES / "rust", text=True, capture_output=True, check=False,
                           env={**os.environ, "CARGO_TARGET_DIR": str(target)})
     if done.returncode != 0:
         raise Missing("cargo build failed: " + (done.stderr.strip().splitlines() or ["?"])[-1])
+    return target, done.stdout
+
+
+def build_rust(out, _options):
+    """One program for every Rust peer."""
+    target, _ = cargo_build(out)
     return target / "release" / "bench-peers"
+
+
+def zstd_parts(out):
+    """The sources of zstd, and libzstd.a with its threads: the crate zstd-sys carries and builds them."""
+    _, messages = cargo_build(out, "--package", "zstd-sys", "--message-format", "json")
+    sources = archive = None
+    for message in map(json.loads, messages.splitlines()):
+        if "zstd-sys" not in message.get("package_id", ""):
+            continue
+        if message["reason"] == "compiler-artifact":
+            sources = pathlib.Path(message["manifest_path"]).parent / "zstd" / "lib"
+        elif message["reason"] == "build-script-executed":
+            archive = pathlib.Path(message["out_dir"]) / "libzstd.a"
+    return sources, archive
+
+
+def build_zstd(out, _options):
+    """zstd with its own pool."""
+    sources, archive = zstd_parts(out)
+    return compile_program(out, "zstd.c", before=[f"-I{sources}"], after=[str(archive)])
+
+
+def build_zstd_antpool(out, _options):
+    """zstd with antpool in place of its own pool, which the linker takes from the archive only in need."""
+    sources, archive = zstd_parts(out)
+    return compile_program(
+        out, "zstd.c", name="zstd_antpool", before=[f"-I{sources}", f"-I{ROOT / 'include'}"],
+        after=[str(BENCHES / "c" / "zstd_pool.c"), str(archive), f"-L{out / 'lib'}", "-lantpool"])
 
 
 BUILDERS = {
@@ -188,19 +236,24 @@ BUILDERS = {
     "glib": build_with_pkg_config("glib.c", "glib-2.0"),
     "apr": build_with_pkg_config("apr.c", "apr-util-1", "apr-1"),
     "uv": build_with_pkg_config("uv.c", "libuv"),
-    "load": build_load,
+    "load": build_plain("load.c", "-ldl"),
+    "pages": build_plain("pages.c"),
+    "busy": build_plain("busy.c"),
     "asio": build_asio,
     "tbb": build_tbb,
-    "mutex_queue": build_mutex_queue,
+    "mutex_queue": build_plain("mutex_queue.cpp"),
     "go": build_go,
     "rust": build_rust,
     "boost_fiber": build_boost_fiber,
+    "zstd": build_zstd,
+    "zstd_antpool": build_zstd_antpool,
 }
 
 
 def build_all(out, options, programs, extra):
     """Paths by builder, and what is missing by builder. `extra` are builders of no pool."""
     paths, reasons = {}, {}
+    place_libraries(out, options)
     for build in dict.fromkeys([*(p.build for p in programs), *extra]):
         try:
             paths[build] = BUILDERS[build](out, options)
@@ -228,6 +281,7 @@ VERSIONS = {
     "may": lambda: locked("may"),
     "rayon": lambda: locked("rayon"),
     "threadpool": lambda: locked("threadpool"),
+    "zstd": lambda: locked("zstd-sys").split("zstd.")[1],
     "boost": lambda: macro("boost/version.hpp", "BOOST_LIB_VERSION").strip('"').replace("_", "."),
 }
 

@@ -6,7 +6,7 @@ import math
 import os
 import platform
 
-from marks import KEY
+from marks import KEY, shown
 from programs import version
 
 
@@ -34,9 +34,9 @@ def figure(value):
 class Report:
     """Prints each row when it is done, and keeps it in two files."""
 
-    COLUMNS = ("workload", "queue", "workers", "producers", "tasks", "program", "unit", "median",
-               "least", "most", "rounds", "times_the_subject", "tie", "cpu_ns_per_task",
-               "switches_per_1000_tasks", "why_not")
+    COLUMNS = (*KEY, "busy", "program", "unit", "median", "least", "most", "rounds",
+               "times_the_subject", "tie", "floor", "cpu_ns_per_task", "switches_per_1000_tasks",
+               "why_not")
 
     def __init__(self, folder, options, programs):
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,13 +52,15 @@ class Report:
         load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
         versions = ", ".join(f"{key} {version(key)}" for key in
                              dict.fromkeys([p.version for p in programs] + ["g++", "go"]))
-        self.head = (f"- {datetime.date.today()}, {cpu_model()}, "
-                     f"{len(os.sched_getaffinity(0))} usable CPUs, "
-                     f"{platform.system()} {platform.release()}\n"
-                     f"- versions: {versions}")
+        self.machine = (f"- {datetime.date.today()}, {cpu_model()}, "
+                        f"{len(os.sched_getaffinity(0))} usable CPUs, "
+                        f"{platform.system()} {platform.release()}\n"
+                        f"- versions: {versions}")
         if self.rows:
             return
-        self.print(f"{self.head}\n- load {load}")
+        self.print(f"{self.machine}\n- load {load}")
+        if options.busy:
+            self.print("- *beside N busy*: while N other processes use the CPUs")
         self.print(f"- {options.tasks} tasks a run, five times as many where they sleep, unless "
                    f"a row says otherwise; {options.rounds} "
                    "alternating rounds; median of the rounds, spread from the least to the most\n")
@@ -74,7 +76,7 @@ class Report:
 
     def key(self, row):
         key = {field: getattr(row, field, "") for field in KEY}
-        key["tasks"] = row.tasks_of(self.options) if hasattr(row, "tasks_of") else row.count
+        key["tasks"] = row.tasks_of(self.options)
         return key
 
     def has(self, row):
@@ -84,50 +86,62 @@ class Report:
         print(text, flush=True)
         print(text, file=self.markdown, flush=True)
 
-    def add(self, row, results):
+    def head(self, row, load):
+        """The columns of one load, without the column of the programs."""
+        if load:
+            return [f"beside {load} busy", "spread", f"÷ {row.subject}", "÷ quiet"]
+        head = [row.unit, "spread", f"÷ {row.subject}"] + (["÷ floor"] if row.floor else [])
         counts = row.counted(self.options) is not None
-        head = ["program", row.unit, "spread", f"÷ {row.subject}"]
-        head += ["÷ floor"] if row.floor else []
-        head += ["CPU ns per task", "switches per 1000 tasks"] if counts else []
+        return head + (["CPU ns per task", "switches per 1000 tasks"] if counts else [])
+
+    def add(self, row, results):
+        """The results are by program and then by load, the number of busy neighbours."""
+        heads = {load: self.head(row, load) for load in results[row.subject]}
+        head = ["program", *(cell for cells in heads.values() for cell in cells)]
         self.print(f"### {row.name}\n")
         if row.floor:
             self.print(f"No pool can be faster than {figure(row.floor)} {row.unit}.\n")
         self.print(f"| {' | '.join(head)} |\n| --- " + "| ---: " * (len(head) - 1) + "|")
-        subject = results[row.subject]
-        for name, result in results.items():
-            cells = self.cells(row, name, result, subject, counts)
-            self.print(f"| {' | '.join(cells + [''] * (len(head) - len(cells)))} |")
+        for name, by_load in results.items():
+            line = [name]
+            for load, result in by_load.items():
+                cells = self.cells(row, name, load, result, results[row.subject][load], by_load[0])
+                line += cells + [""] * (len(heads[load]) - len(cells))
+            self.print(f"| {' | '.join(line)} |")
         self.print()
 
-    def cells(self, row, name, result, subject, counts):
-        record = {**self.key(row), "program": name, "unit": row.unit, "why_not": result.why_not}
+    def cells(self, row, name, load, result, subject, quiet):
+        record = {**self.key(row), "busy": load, "program": name, "unit": row.unit,
+                  "floor": row.floor or "", "why_not": result.why_not}
         if result.why_not:
             self.csv.writerow(record)
-            return [name, result.why_not]
+            return [result.why_not] if load == 0 or result.failed else []
         least, most = result.spread
         median = result.median()
         rounds = len(result.samples)
         fewer = f" ({rounds} rounds)" if rounds < self.options.rounds else ""
-        cells = [name, figure(median), f"{figure(least)}..{figure(most)}{fewer}"]
+        cells = [figure(median), f"{figure(least)}..{figure(most)}{fewer}"]
         record.update(median=median, least=least, most=most, rounds=rounds)
         if result is subject or subject.why_not:
             cells.append("")
         else:
             times, tie = ratio(result, subject)
-            cells.append(f"tie ({times:.2f})" if tie else f"{times:.2f}")
-            record.update(times_the_subject=round(times, 3), tie=int(tie))
-        if row.floor:
+            cells.append(f"tie ({shown(times)})" if tie else shown(times))
+            record.update(times_the_subject=f"{times:.4g}", tie=int(tie))
+        if load:
+            cells.append("" if quiet.why_not else shown(ratio(result, quiet)[0]))
+        elif row.floor:
             cells.append(f"{median / row.floor:.2f}")
-        if counts:
+        if row.counted(self.options) is not None:
             cpu, switches = result.median("cpu_ns"), result.median("switches")
-            cells += [f"{cpu:.0f}", f"{switches:.1f}"]
+            cells += [f"{cpu:.0f}", f"{switches:.1f}"] if load == 0 else []
             record.update(cpu_ns_per_task=round(cpu, 1), switches_per_1000_tasks=round(switches, 1))
         self.csv.writerow(record)
         self.file.flush()
         return cells
 
-    def close(self, judge):
+    def close(self, title, judge):
         """Adds what the rows say together."""
         self.file.close()
-        self.print(f"### Marks\n\n{judge(self.folder)}")
+        self.print(f"### {title}\n\n{judge(self.folder)}")
         self.markdown.close()

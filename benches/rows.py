@@ -3,7 +3,7 @@
 import dataclasses
 import os
 
-from programs import SUBJECT, SUBJECT_FIBER
+from programs import BEFORE, OURS, SUBJECT, SUBJECT_FIBER
 
 CPUS = len(os.sched_getaffinity(0))
 
@@ -25,7 +25,9 @@ class Row:
     tasks: int = 0  # 0: as many as are asked for,
     times: int = 1  # times this
     quick_tasks: int = 0  # the same for --quick, if it is less
-    warm_up: float = 0.1  # as many of the tasks are run before the clock starts
+    warm_up: float = 0.1  # this part of the tasks runs before the clock starts
+    busy: bool = False  # measured beside busy neighbours too, where they are asked for
+    build = ""
 
     @property
     def name(self):
@@ -40,6 +42,7 @@ class Row:
         return self.tasks or options.tasks * self.times
 
     def arguments(self, program, options):
+        """Those after the name of the pool."""
         tasks = self.tasks_of(options)
         queue = program.queue if self.queue == "own" else self.queue
         return [queue, tasks, self.workers, self.producers, self.measure, self.body,
@@ -68,13 +71,14 @@ class Cost:
 
     workload: str
     count: int
-    what: str  # that there are so many of
+    what: str  # is counted
     unit: str
     peers: tuple
     quick: bool = False
     subject: str = SUBJECT_FIBER
     build: str = ""  # the program, if it is not the one of the pool
     quick_count: int = 0  # the same for --quick, if it is less
+    busy: bool = False
     floor = None
 
     @property
@@ -84,11 +88,25 @@ class Cost:
     def for_quick(self):
         return dataclasses.replace(self, count=self.quick_count or self.count)
 
+    def tasks_of(self, _options):
+        return self.count
+
     def arguments(self, _program, _options):
         return [self.workload, self.count]
 
     def counted(self, _options):
         return None
+
+
+def alone(row):
+    """Without the peers that are not antpool's."""
+    return dataclasses.replace(row, peers=tuple(name for name in row.peers if name in OURS))
+
+
+def against(row):
+    """Each program of ours in the row by itself, with the library of --against as its only peer."""
+    return [dataclasses.replace(row, subject=name, peers=(name + BEFORE,))
+            for name in (row.subject, *row.peers) if name in OURS]
 
 
 QUEUES = {
@@ -100,6 +118,7 @@ QUEUES = {
 EVERYBODY = (*QUEUES["unbounded"], "ants", "go-channel")
 SLEEPERS = ("antpool-fiber-1", "ants", "goroutines", "goroutines-bounded", "tokio", "may",
             "boost-fiber", "boost-fiber-shared")
+RARE = ("antpool-fiber", "glib", "asio", "mutex-queue", "ants")
 STACKFUL = ("goroutines", "tokio", "may", "boost-fiber")
 TIMERS = ("goroutines", "tokio")
 SIZES = [(workers, producers) for workers in (2, 8, 100, 1000) for producers in (1, 4, 16)]
@@ -113,12 +132,14 @@ def powers(least, most):
 
 SLEEPS = {"subject": SUBJECT_FIBER, "body": "sleep=10", "times": 5}
 ROWS = [
-    # W1: the workload that ants publishes.
-    Row("sleep", "none", 50000, 1, SLEEPERS, True, **SLEEPS),
+    # W1: the workload that ants publishes; shorter sleeps; and what its stacks have to cost.
+    Row("sleep", "none", 50000, 1, SLEEPERS, True, busy=True, **SLEEPS),
     Row("sleep-cold", "none", 50000, 1, SLEEPERS, warm_up=0, **SLEEPS),
     Row("sleep", "none", 50000, 1, SLEEPERS, tasks=10**7, warm_up=0.01, **SLEEPS),
+    Row("sleep-1ms", "none", 50000, 1, SLEEPERS, True, **{**SLEEPS, "body": "sleep=1"}),
+    Cost("sleep-touch", 50000, "pages", "ns per page", (), True, "kernel"),
     # W2: empty tasks; and what fibers and the C++ header add to them.
-    *(Row("empty", queue, *size, peers, quick=size == QUICK)
+    *(Row("empty", queue, *size, peers, quick=size == QUICK, busy=True)
       for queue, peers in QUEUES.items() for size in SIZES),
     *(Row("empty-fibers", queue, *size, ("antpool-fiber", "antpool-fiber-1"), quick=size == QUICK)
       for queue in ("unbounded", "none") for size in FIBER_SIZES),
@@ -126,12 +147,13 @@ ROWS = [
       for subject, twin in (("c-0", "hpp-0"), ("c-8", "hpp-8"), ("c-32", "hpp-32"))),
     # W3: tasks that work.
     *(Row(f"work-{us}us", "own", CPUS, 1, EVERYBODY, us == 10, body=f"work={us * 1000}",
-          tasks=10**5, quick_tasks=10**4) for us in (1, 10, 100)),
+          tasks=10**5, quick_tasks=10**4, busy=us == 10) for us in (1, 10, 100)),
     # W4, W5: latency.
     *(Row(percentile, "own", 2, 1, EVERYBODY, percentile == "wake-p50", measure=percentile,
-          unit="ns", tasks=2000, quick_tasks=300) for percentile in ("wake-p50", "wake-p99")),
+          unit="ns", tasks=2000, quick_tasks=300, busy=True)
+      for percentile in ("wake-p50", "wake-p99")),
     Row("trip", "own", 2, 1, EVERYBODY, True, measure="trip", tasks=10**5, quick_tasks=5000,
-        unit="ns"),
+        unit="ns", busy=True),
     # W6: as many tasks as workers, all at once.
     Row("ramp", "own", 1000, 1, ("glib", "ants", "tokio-blocking"), True, measure="ramp",
         tasks=1000, warm_up=0),
@@ -149,14 +171,15 @@ ROWS = [
     Cost("memory", 10**5, "fibers", "bytes per fiber", STACKFUL, quick=True),
     Cost("memory", 10**6, "fibers", "bytes per fiber", STACKFUL),
     # W9: callers that wait.
-    *(Row("callers", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16)
-      for producers in (1, 16, 64)),
+    *(Row("callers", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16,
+          busy=True) for producers in (1, 16, 64)),
     *(Row("fairness", "none", 2, producers, ("ants", "asio-bounded", "hand-off"), producers == 16,
           measure="fairness", unit="most ÷ least placed", tasks=2000,
           quick_tasks=1000) for producers in (16, 64)),
     # W10: nothing.
     Cost("idle-wakeups", 10, "seconds", "switches", (), True, SUBJECT, "idle", quick_count=2),
     Cost("idle-cpu", 10, "seconds", "ns of CPU", (), False, SUBJECT, "idle"),
+    # W11: loops. The rows `parallel` come here, with busy=True.
     # W12: life and load.
     Row("life", "own", 2, 1, ("glib", "ants", "asio", "threadpool"), True, measure="life",
         tasks=10**4, unit="ns per pool", warm_up=0),
@@ -169,6 +192,16 @@ ROWS = [
     Cost("lateness-p99", 10, "fibers", "ns late", TIMERS),
     # W13: growth.
     *(Row("growth-tasks", "unbounded", 2, 1, (), tasks=tasks) for tasks in powers(3, 7)),
-    *(Row("growth-workers", "unbounded", workers, 1, ()) for workers in powers(0, 4)),
-    *(Row("growth-callers", "none", 2, callers, ()) for callers in powers(0, 3)),
+    *(Row("growth-workers", "unbounded", workers, 1, ()) for workers in (*powers(0, 4), 16000)),
+    *(Row("growth-callers", "none", 2, callers, ()) for callers in powers(0, 4)),
+    *(Row("growth-threads", "none", threads, 1, (), measure="ramp", tasks=threads, warm_up=0)
+      for threads in (*powers(1, 4), 16000)),
+    *(Row("growth-fibers", "none", fibers, 1, (), subject=SUBJECT_FIBER, measure="ramp",
+          tasks=fibers, warm_up=0) for fibers in powers(2, 6)),
+    # W18: tasks that come one by one.
+    *(Row(f"rare-{name}", "own", 4, 1, RARE, us == 100, measure=f"rare={us}", tasks=tasks,
+          quick_tasks=tasks // 10, unit="ns of CPU per task")
+      for us, name, tasks in ((20, "20us", 20000), (100, "100us", 10000), (1000, "1ms", 1000))),
+    # A program that has a pool of its own, and antpool in its place.
+    Cost("zstd", 256, "MiB", "ms", ("zstd",), True, "zstd-antpool", quick_count=32, busy=True),
 ]
