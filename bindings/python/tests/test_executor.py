@@ -108,6 +108,9 @@ def test_a_full_executor_turns_calls_away_times_them_out_or_waits(door):
         waiting.join()
         assert all(future.result() for future in held)
         assert executor.try_submit(pow, 2, 2).result() == 4
+        # A submit that only waited was neither turned away nor timed out.
+        stats = executor.stats()
+        assert (stats.rejected, stats.timed_out) == (1, 3)
 
 
 def _until(condition):
@@ -142,6 +145,36 @@ def test_a_submit_that_only_waits_for_itself_is_a_deadlock_error():
 
     with antpool.Executor(1, queue_capacity=0) as executor:
         assert executor.submit(nested).result()
+        assert executor.stats().rejected == 1
+
+
+def test_a_main_thread_that_waits_for_long_keeps_its_turn(door):
+    """It has to look up for signals; the threads that come later must not pass it each time."""
+    order = []
+    with antpool.Executor(1, queue_capacity=0) as executor, door:
+        executor.submit(door.wait)
+
+        def later():
+            pool = executor._pool
+            _until(lambda: pool.line.waiting)  # It has looked up once.
+            _until(lambda: antpool.Pool.waiting.fget(pool) == 1)  # The library knows of it.
+            threads = [
+                threading.Thread(target=executor.submit, args=(order.append, "late"))
+                for _ in range(20)
+            ]
+            for thread in threads:
+                thread.start()
+            _until(lambda: executor.stats().waiting == 21)
+            time.sleep(0.5)  # It would look up twice in that time.
+            door.set()
+            for thread in threads:
+                thread.join()
+
+        other = threading.Thread(target=later)
+        other.start()
+        executor.submit(order.append, "main").result()
+        other.join()
+    assert order.index("main") <= 1
 
 
 def test_shutdown_waits_for_every_call_and_every_thread():

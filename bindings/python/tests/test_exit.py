@@ -150,12 +150,16 @@ def test_ctrl_c_ends_a_program_whose_workers_never_finish(wait, run_python):
     assert printed == "waiting\n"
 
 
+# The fork comes when the threads are known to Python: if one is just about to be, CPython 3.11 can
+# hang in the child's os.fork().
 FORKED_WITH_AN_EXECUTOR = """
 import antpool, os, sys, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
-door = threading.Event()
+door, started = threading.Event(), threading.Barrier(3)
 executor = antpool.Executor(2, queue_capacity=5)
-held = [executor.submit(door.wait) for _ in range(4)]
+held = [executor.submit(lambda: started.wait() is not None and door.wait()) for _ in range(2)]
+started.wait()
+held += [executor.submit(door.wait) for _ in range(2)]
 child = os.fork()
 if child == 0:
     try:
@@ -178,6 +182,53 @@ print(os.WEXITSTATUS(status), end="")
 def test_a_forked_child_can_end_and_have_an_executor_of_its_own(run_python):
     for _ in range(10):
         assert run_python(FORKED_WITH_AN_EXECUTOR) == "4"
+
+
+# Somebody waits for room in the background, and a thread holds the lock of those who do.
+FORKED_WITH_A_LINE = """
+import antpool, asyncio, os, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+door, started = threading.Event(), threading.Event()
+executor = antpool.Executor(1, queue_capacity=0)
+
+def hold():
+    started.set()
+    return door.wait()
+
+async def main():
+    loop = asyncio.get_running_loop()
+    calls = [loop.run_in_executor(executor, hold) for _ in range(3)]
+    await asyncio.to_thread(started.wait)
+    await asyncio.to_thread(fork)
+    door.set()
+    assert all(await asyncio.gather(*calls))
+
+def fork():
+    with executor._pool.line.changed:
+        locked = threading.Thread(target=lambda: print(fork_and_wait(), end=""))
+        locked.start()
+        locked.join()
+
+def fork_and_wait():
+    child = os.fork()
+    if child == 0:
+        for attempt in (executor.submit, executor.try_submit):
+            try:
+                attempt(print)
+            except antpool.ForkedError:
+                pass
+            else:
+                os._exit(3)
+        executor.shutdown(cancel_futures=True)
+        os._exit(6)
+    return os.WEXITSTATUS(os.waitpid(child, 0)[1])
+
+asyncio.run(main())
+"""
+
+
+def test_a_forked_child_does_not_wait_for_those_in_the_parents_line(run_python):
+    assert run_python(FORKED_WITH_A_LINE) == "6"
 
 
 def test_a_pool_of_the_parent_can_be_rebooted_in_the_child(run_python):

@@ -14,6 +14,9 @@ OVERLOAD = 3
 TIMED_OUT = 4
 DEADLOCK = 13
 
+#: What `Stats.rejected` counts: OVERLOAD, SPAWN, NO_MEMORY, DEADLOCK.
+REJECTIONS = frozenset({OVERLOAD, 11, 12, DEADLOCK})
+
 WAIT_FOREVER = 2**64 - 1
 UNLIMITED = -1
 QUEUE_UNBOUNDED = ctypes.c_size_t(-1).value
@@ -149,6 +152,7 @@ class _Calls:
         self.waiting = self._never("waiting", pool, result=c_int64)
         self.is_closed = self._never("is_closed", pool, result=c_bool)
         self.default = self._never("default", result=c_void_p)
+        self.current = self._never("current", result=c_void_p)
         self.task_fail = self._never("task_fail", c_char_p, result=None)
         self.status_name = self._never("status_name", c_int, result=c_char_p)
         self.status_message = self._never("status_message", c_int, result=c_char_p)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import concurrent.futures
+import functools
 import itertools
 import logging
+import queue
+import sys
 import threading
-from concurrent.futures import Future
+import time
+import weakref
+from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures.thread import BrokenThreadPool
-from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple, TypeVar
+from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Optional, Tuple, TypeVar
 
 from . import _abi, _lifetime
-from ._abi import CLOSED, OVERLOAD, calls, usable_cpus
+from ._abi import CLOSED, OK, OVERLOAD, TIMED_OUT, calls, usable_cpus
+from ._background import BackgroundPool, Line
 from ._callbacks import c_callback
-from ._errors import ForkedError, check, error
-from ._pool import Pool
+from ._errors import ForkedError, error
 
 if TYPE_CHECKING:
+    import asyncio
+
     from typing_extensions import ParamSpec
 
     P = ParamSpec("P")
@@ -28,13 +34,16 @@ _keys = itertools.count(1)
 _log = logging.getLogger("concurrent.futures")
 
 
-class Executor(concurrent.futures.Executor):
+# Derived from ThreadPoolExecutor because asyncio takes no other for its default executor. Nothing
+# of its implementation is used.
+class Executor(ThreadPoolExecutor):
     """Runs Python functions on at most `max_workers` threads and gives back futures.
 
     It can stand wherever a `concurrent.futures.ThreadPoolExecutor` does. What it adds is a bound:
     with `queue_capacity`, at most ``max_workers + queue_capacity`` calls are unfinished at a time,
-    and a submit beyond that waits (`submit`), waits for a while (`submit_timeout`), or is turned
-    away (`try_submit`). Idle threads can be made to exit after `idle_timeout`.
+    and a submit beyond that waits (`submit`), waits for a while (`submit_timeout`), waits as a
+    coroutine (`submit_async`), or is turned away (`try_submit`). Idle threads can be made to exit
+    after `idle_timeout`.
 
     Workers are threads; fibers cannot be had from Python. Every method may be called from any
     thread, also from inside a call that the executor runs.
@@ -73,72 +82,168 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("max_workers must be greater than 0")
         if initializer is not None and not callable(initializer):
             raise TypeError("initializer must be a callable")
-        self._workers = _Workers(initializer, initargs)
-        self._pool = Pool(
+        self._workers = workers = _Workers(initializer, initargs)
+        self._pool = BackgroundPool(
             max_workers,
             queue_capacity=queue_capacity,
             expiry=idle_timeout,
             stack_size=stack_size,
             name=thread_name_prefix or f"Executor-{next(_names)}",
-            on_worker_start=self._workers.start,
+            on_worker_start=workers.start,
         )
+        workers.line = self._pool.line
+        # How submits have failed. The library's own counts also have those that it has refused or
+        # timed out for the moment only, and that went on waiting here.
+        self._counting = threading.RLock()
+        self._rejected = self._timed_out = 0
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Schedules ``fn(*args, **kwargs)`` and returns its future; waits for room.
+
+        On the thread of a running asyncio event loop, which must not be blocked, it returns at
+        once, and the call waits for room without it: that is what ``loop.run_in_executor`` wants.
+        How many calls wait then is not bounded; with `submit_async` it is.
 
         Raises RuntimeError when the executor has been shut down (`antpool.ClosedError`), and
         `antpool.DeadlockError` when it would have to wait and every worker waits in such a call
         already.
         """
-        return self._submit(self._wait_for_room, fn, args, kwargs)
+        key, future, status = self._try(fn, args, kwargs)
+        if status == OVERLOAD:
+            if _on_an_event_loop():
+                self._line_up(key, future, functools.partial(self._settled, key))
+                return future
+            status = self._wait_for_room(key, future, None)
+        self._check(key, status)
+        return future
 
     def try_submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """As `submit`, but raises `antpool.OverloadError` at once when there is no room."""
-        return self._submit(_no_waiting, fn, args, kwargs)
+        key, future, status = self._try(fn, args, kwargs)
+        self._check(key, status)
+        return future
 
     def submit_timeout(
         self, timeout: Optional[float], fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> Future[T]:
-        """As `submit`, but raises `antpool.TimedOutError` after `timeout` seconds."""
-        return self._submit(lambda key: self._wait_for_room(key, timeout), fn, args, kwargs)
+        """As `submit`, but raises `antpool.TimedOutError` after `timeout` seconds.
 
-    def _submit(
-        self,
-        when_full: Callable[[int], int],
-        fn: Callable[..., Any],
-        args: Tuple[Any, ...],
-        kwargs: Dict[str, Any],
-    ) -> Future[Any]:
-        workers = self._workers
-        if workers.broken is not None:
-            raise BrokenThreadPool(workers.broken)
-        future: Future[Any] = Future()
-        key = next(_keys)
-        workers.pending[key] = _Call(future, fn, args, kwargs)
-        try:
-            status = calls.try_submit(self._pool._handle, _run, key)
-            if status == OVERLOAD:
-                status = when_full(key)
-            if status == CLOSED:
-                raise error(status, "cannot schedule new futures after shutdown")
-            check(status)
-        except BaseException:
-            workers.pending.pop(key, None)
-            raise
+        It blocks an event loop, too; there, use `submit_async` with ``asyncio.wait_for``.
+        """
+        key, future, status = self._try(fn, args, kwargs)
+        if status == OVERLOAD:
+            status = self._wait_for_room(key, future, timeout)
+        self._check(key, status)
         return future
 
-    def _wait_for_room(self, key: int, timeout: Optional[float] = None) -> int:
-        handle = self._pool._handle
-        return _lifetime.wait(
-            lambda limit: int(calls.submit_timeout(handle, _run, key, limit)), timeout
+    async def submit_async(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> asyncio.Future[T]:
+        """As `submit`, but waits for room as a coroutine; the future is one of asyncio.
+
+        ``future = await executor.submit_async(fn)`` returns when the call has been accepted, and
+        ``await future`` gives its result. So a producer in a coroutine runs no further ahead of
+        the calls than the bound allows, and its event loop goes on meanwhile. If the coroutine is
+        cancelled while it waits, the call is not made.
+        """
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        key, future, status = self._try(fn, args, kwargs)
+        if status == OVERLOAD:
+            room: asyncio.Future[int] = loop.create_future()
+            try:
+                self._line_up(key, future, functools.partial(_tell, loop, room))
+                status = await room
+            except BaseException:
+                self._forget(key)
+                raise
+        self._check(key, status)
+        return asyncio.wrap_future(future, loop=loop)
+
+    def _try(
+        self, fn: Callable[..., Any], args: Tuple[Any, ...], kwargs: Dict[str, Any]
+    ) -> Tuple[int, Future[Any], int]:
+        """Submits a call if there is room; its number, its future, and the status."""
+        if self._workers.broken is not None:
+            raise BrokenThreadPool(self._workers.broken)
+        future: Future[Any] = Future()
+        key = next(_keys)
+        self._workers.pending[key] = _Call(future, fn, args, kwargs)
+        if self._pool._closing:
+            return key, future, CLOSED
+        if self._pool.line.waiting:
+            return key, future, OVERLOAD  # Whoever waits in the background comes first.
+        return key, future, calls.try_submit(self._pool._handle, _run, key)
+
+    def _check(self, key: int, status: int) -> None:
+        """Raises the error of a submit that has failed for good."""
+        if status == OK:
+            return
+        self._workers.pending.pop(key, None)
+        raise self._refusal(status)
+
+    def _refusal(self, status: int) -> Exception:
+        """The error for the status of a submit; counts it as the library does."""
+        if status == CLOSED:
+            return error(status, "cannot schedule new futures after shutdown")
+        with self._counting:
+            if status == TIMED_OUT:
+                self._timed_out += 1
+            elif status in _abi.REJECTIONS:
+                self._rejected += 1
+        return error(status)
+
+    def _wait_for_room(self, key: int, future: Future[Any], timeout: Optional[float]) -> int:
+        """Blocks until the call is accepted, or says why it is not."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        limit = timeout
+        if _lifetime.on_main_thread():
+            limit = min(_lifetime.INTERRUPTIBLE_S, float("inf") if timeout is None else timeout)
+        try:
+            limit_ms = _lifetime.milliseconds(limit)
+            status = int(calls.submit_timeout(self._pool._handle, _run, key, limit_ms))
+            if status != TIMED_OUT or limit == timeout:
+                return status
+            # The main thread has to come back for signal handlers. It would lose its turn each time
+            # that it lined up anew, so it waits beside the line for the rest of the time.
+            answers: queue.SimpleQueue[int] = queue.SimpleQueue()
+            self._line_up(key, future, answers.put)
+            try:
+                return answers.get(timeout=_lifetime.seconds_left(deadline))
+            except queue.Empty:
+                self._pool.withdraw(key, TIMED_OUT)  # Unless it has an answer by now.
+                return answers.get()
+        except BaseException:
+            self._forget(key)
+            raise
+
+    def _line_up(self, key: int, future: Future[Any], settle: Callable[[int], object]) -> None:
+        """Has the call wait for room in the background, until it is cancelled."""
+        self._pool.submit_in_background(_run, key, settle)
+        future.add_done_callback(
+            functools.partial(_withdraw, weakref.ref(self._pool), self._workers, key)
         )
+
+    def _settled(self, key: int, status: int) -> None:
+        """What becomes of a call that has waited, when its submit has returned long since."""
+        if status != OK:
+            call = self._workers.pending.pop(key, None)
+            if call is not None:
+                call.fail(self._refusal(status))
+
+    def _forget(self, key: int) -> None:
+        """Lets go of a call that nobody waits for any more. If it runs already, it runs on."""
+        self._workers.pending.pop(key, None)
+        self._pool.withdraw(key, CLOSED)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Accepts no more calls; with `wait`, returns when all are done and all threads gone.
 
         With `cancel_futures`, those that have not started are cancelled. A `submit` that waits for
-        room raises RuntimeError. May be called again. Inside one of the executor's own calls
-        `wait` raises `antpool.DeadlockError`; the executor is shut down then all the same.
+        room raises RuntimeError; calls that wait for it in the background are made all the same.
+        May be called again. Inside one of the executor's own calls `wait` raises
+        `antpool.DeadlockError`; the executor is shut down then all the same.
         """
         try:
             self._pool.release()
@@ -154,6 +259,9 @@ class Executor(concurrent.futures.Executor):
         """The most threads that the executor uses."""
         return self._pool.capacity
 
+    #: As ThreadPoolExecutor calls it. Dask, among others, asks for it by this name.
+    _max_workers = max_workers
+
     def tune(self, max_workers: int) -> None:
         """Changes `max_workers`; running calls go on, surplus threads exit after theirs."""
         self._pool.tune(max_workers)
@@ -161,14 +269,52 @@ class Executor(concurrent.futures.Executor):
     def stats(self) -> _abi.Stats:
         """One consistent look at the pool of threads.
 
-        A call that had to wait for room counts in `rejected` too, and in `timed_out` for each time
-        that the main thread lined up anew.
+        Calls that wait in the background count in `waiting` and `peak_waiting`; in the latter so
+        can the thread that asks for room on their behalf.
         """
-        return self._pool.stats()
+        return self._pool.stats()._replace(rejected=self._rejected, timed_out=self._timed_out)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle or copy {type(self).__name__!r} object: it has threads")
 
 
-def _no_waiting(_key: int) -> int:
-    return OVERLOAD
+def _on_an_event_loop() -> bool:
+    """Whether this thread is that of a running event loop of asyncio."""
+    asyncio = sys.modules.get("asyncio")
+    if asyncio is None:
+        return False
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _tell(loop: asyncio.AbstractEventLoop, room: asyncio.Future[int], status: int) -> None:
+    """Resolves a future of an event loop from another thread."""
+
+    def resolve() -> None:
+        if not room.done():
+            room.set_result(status)
+
+    try:
+        loop.call_soon_threadsafe(resolve)
+    except RuntimeError:
+        pass  # The loop has been closed: nobody waits any more.
+
+
+def _withdraw(
+    pool: weakref.ref[BackgroundPool], workers: _Workers, key: int, future: Future[Any]
+) -> None:
+    """What a future does in the end whose call has waited in the background."""
+    if not future.cancelled():
+        return
+    # A future does not keep its executor alive.
+    still_there = pool()
+    if still_there is not None:
+        still_there.withdraw(key, CLOSED)
+    if workers.pending.pop(key, None) is not None:
+        future.set_running_or_notify_cancel()
 
 
 class _Call:
@@ -216,6 +362,8 @@ class _Workers:
         self.initargs = initargs
         #: Calls that no worker has taken yet. Whoever takes one out is the one who deals with it.
         self.pending: Dict[int, _Call] = {}
+        #: The calls that wait for room in the background.
+        self.line = Line()
         #: Why no more calls are run: an initializer has failed.
         self.broken: Optional[str] = None
 
@@ -232,9 +380,11 @@ class _Workers:
             for call in self._take_pending():
                 call.fail(BrokenThreadPool(self.broken))
 
-    def run(self, key: int) -> None:
-        """Runs the call with this number, unless it has been cancelled."""
-        call = self.pending.pop(key, None)
+    def run(self, key: Optional[int]) -> None:
+        """Runs the call with this number, unless it has been cancelled; 0: the next in line."""
+        if key == 0:
+            key = self.line.take()
+        call = self.pending.pop(key, None) if key is not None else None
         if call is None:
             return
         if self.broken is None:

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from ._pool import Pool
 
 # Python runs signal handlers on the main thread, between two of its instructions. A wait on the
-# main thread comes back this often to let Ctrl-C have its effect, and a submit then lines up anew;
-# other threads wait in one piece.
-_INTERRUPTIBLE_S = 0.2
+# main thread comes back this often to let Ctrl-C have its effect; other threads wait in one piece.
+INTERRUPTIBLE_S = 0.2
 
 
 def milliseconds(timeout: Optional[float]) -> int:
@@ -28,18 +27,30 @@ def milliseconds(timeout: Optional[float]) -> int:
     return ceil(min(max(timeout, 0) * 1000, WAIT_FOREVER - 1))
 
 
+def on_main_thread() -> bool:
+    """Whether this is the thread that signal handlers run on."""
+    return threading.get_ident() == threading.main_thread().ident
+
+
+def seconds_left(deadline: Optional[float]) -> Optional[float]:
+    """How long to wait until `deadline`, in what `threading` takes for a timeout."""
+    if deadline is None:
+        return None
+    return min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
+
+
 def wait(call: Callable[[int], int], timeout: Optional[float]) -> int:
     """The status of `call`, a wait that is given its limit in milliseconds.
 
     None means no limit. On the main thread signal handlers run while it waits.
     """
-    if threading.get_ident() != threading.main_thread().ident:
+    if not on_main_thread():
         return call(milliseconds(timeout))
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
-        left = _INTERRUPTIBLE_S if deadline is None else deadline - time.monotonic()
-        status = call(milliseconds(min(left, _INTERRUPTIBLE_S)))
-        if status != TIMED_OUT or (deadline is not None and left <= _INTERRUPTIBLE_S):
+        left = INTERRUPTIBLE_S if deadline is None else deadline - time.monotonic()
+        status = call(milliseconds(min(left, INTERRUPTIBLE_S)))
+        if status != TIMED_OUT or (deadline is not None and left <= INTERRUPTIBLE_S):
             return status
 
 
