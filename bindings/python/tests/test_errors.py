@@ -35,10 +35,18 @@ def test_an_error_says_its_status_and_a_sentence(error):
     assert type(pickle.loads(pickle.dumps(raised))) is error
 
 
+def test_an_error_of_a_batch_keeps_its_count_when_it_is_pickled():
+    refusal = _errors.error(3)
+    refusal.accepted = 7
+    assert pickle.loads(pickle.dumps(refusal)).accepted == 7
+
+
 def test_a_status_of_a_later_version_is_still_an_error():
     with pytest.raises(antpool.Error) as raised:
         _errors.check(999)
     assert type(raised.value) is antpool.Error
+    assert raised.value.status == 999
+    assert pickle.loads(pickle.dumps(raised.value)).status == 999
 
 
 def test_errors_that_python_has_too_can_be_caught_as_such():

@@ -1,10 +1,14 @@
 """Nothing is kept: no argument, no future, no callback, no thread."""
 
+import copy
 import ctypes
 import gc
+import pickle
 import sys
 import threading
 import weakref
+
+import pytest
 
 import antpool
 from antpool import _callbacks, _lifetime
@@ -118,6 +122,39 @@ def test_a_pool_that_was_dropped_while_busy_is_freed_later(gate):
     while handle in [remains.handle for remains in _lifetime._abandoned]:
         with antpool.Pool(1) as pool:  # Making a pool looks after those that were dropped.
             pool.wait()
+
+
+def test_a_pool_in_a_cycle_can_be_called_by_the_finalizers_of_its_cycle():
+    """The handle is gone then, or not yet; what it stood for must not be touched once it is."""
+    seen = []
+
+    class Owner:
+        def __init__(self):
+            self.pool = antpool.Pool(1)
+            self.executor = antpool.Executor(1)
+            self.itself = self
+
+        def __del__(self):
+            for end in (self.pool.close, self.executor.shutdown):
+                try:
+                    end()
+                except antpool.InvalidArgumentError:
+                    pass
+            seen.append((self.pool.running, self.executor._pool.running))
+
+    for _ in range(20):
+        Owner()
+        gc.collect()
+    assert seen == [(0, 0)] * 20
+
+
+@pytest.mark.parametrize("make", [antpool.Pool, antpool.Executor, lambda _: antpool.Pool.default()])
+def test_pools_cannot_be_pickled_or_copied(make):
+    """A copy would be a second owner of the same handle."""
+    pool = make(1)
+    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match=r"cannot pickle or copy '(Pool|Executor)' object"):
+            attempt(pool)
 
 
 def test_a_pool_that_cannot_be_made_leaves_nothing_behind():

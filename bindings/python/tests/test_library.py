@@ -80,6 +80,34 @@ def test_a_library_of_another_interface_is_refused(monkeypatch):
         _library.check(library)
 
 
+SUBINTERPRETER = """
+try:
+    import _interpreters as interpreters
+except ImportError:
+    import _xxsubinterpreters as interpreters
+try:
+    one = interpreters.create("legacy")
+except (TypeError, ValueError):
+    one = interpreters.create(isolated=False)
+program = "import antpool"
+failed = interpreters.run_string(one, program)
+if failed is not None:
+    raise SystemExit(failed.formatted)
+"""
+
+
+def test_a_subinterpreter_is_told_that_it_is_not_served(run_python):
+    """There the callbacks of C threads would run in another interpreter than their functions."""
+    program = f"""
+import sys
+try:
+    exec({SUBINTERPRETER!r})
+except BaseException as error:
+    print(error)
+"""
+    assert "antpool serves the main interpreter only" in run_python(program)
+
+
 def test_the_package_has_the_version_of_the_library():
     assert antpool.__version__ == antpool.library_version()
     assert antpool.__version__.startswith(_library.ABI + ".")

@@ -135,7 +135,9 @@ BY_STATUS: Dict[int, Type[Error]] = {error.status: error for error in Error.__su
 
 def error(status: int, message: Optional[str] = None) -> Error:
     """The error for a status, with the library's sentence about it unless another is given."""
-    return BY_STATUS.get(status, Error)(message or calls.status_message(status).decode())
+    made = BY_STATUS.get(status, Error)(message or calls.status_message(status).decode())
+    made.status = status  # Says something new where there is no class for it.
+    return made
 
 
 def check(status: int) -> None:

@@ -40,6 +40,8 @@ def candidates() -> Iterator[str]:
 
 def load() -> ctypes.CDLL:
     """Loads the library, or says in an ImportError what was tried and why it would not do."""
+    if not in_main_interpreter():
+        raise ImportError("antpool serves the main interpreter only, and this is a subinterpreter")
     refusals = []
     for path in candidates():
         try:
@@ -53,6 +55,15 @@ def load() -> ctypes.CDLL:
         f"cannot load the antpool library {ABI}; set {VARIABLE} to the path of libantpool.so\n"
         + "\n".join(refusals)
     )
+
+
+def in_main_interpreter() -> bool:
+    """Whether this is where ctypes has the callbacks of C threads run."""
+    asked = ctypes.pythonapi.PyInterpreterState_Get, ctypes.pythonapi.PyInterpreterState_Main
+    for function in asked:
+        function.restype = ctypes.c_void_p
+    this, main = (function() for function in asked)
+    return bool(this == main)
 
 
 def check(library: ctypes.CDLL) -> None:

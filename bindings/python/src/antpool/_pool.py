@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
-from typing import Any, Callable, Optional, Sequence
+import sys
+from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from . import _callbacks, _lifetime
 from ._abi import (
@@ -123,11 +123,25 @@ class Pool:
             _callbacks.forget(key)
             raise
         assert handle.value is not None
-        self._handle: int = handle.value
-        # The handle is freed when no Python code can be inside a call on it: with the object.
-        remains = _lifetime.Remains(handle.value, key, daemon)
-        finalizer = weakref.finalize(self, _lifetime.abandon, remains)
-        finalizer.atexit = False  # type: ignore[misc, unused-ignore]  # mypy for 3.9 is wrong here
+        self._handle = handle.value
+        self._remains = _lifetime.Remains(handle.value, key, daemon)
+
+    #: What the library knows the pool by; 0 while there is none.
+    _handle: int = 0
+    #: What is freed with this object; None if nothing is.
+    _remains: Optional[_lifetime.Remains] = None
+
+    def __del__(self, _is_finalizing: Callable[[], bool] = sys.is_finalizing) -> None:
+        if _is_finalizing():
+            return
+        # No Python code is inside a call on the handle now. Other finalizers may still make one, if
+        # this object is garbage together with theirs; the library refuses the 0.
+        remains, self._remains, self._handle = self._remains, None, 0
+        if remains is not None:
+            _lifetime.abandon(remains)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"cannot pickle or copy {type(self).__name__!r} object: it has threads")
 
     @classmethod
     def default(cls) -> "Pool":
