@@ -47,6 +47,9 @@ if(have_go)
     # -count: Go does not know that the library is another one than last time.
     antpool_binding_test(go 600 "${go_module}" "${ANTPOOL_GO}" test -count=1 ./...)
     antpool_binding_test(go-race 600 "${go_module}" "${ANTPOOL_GO}" test -count=1 -race ./...)
+    # The same promises where Go functions run on goroutines.
+    antpool_binding_test(go-goroutines 600 "${go_module}" "${CMAKE_COMMAND}" -E env
+        ANTPOOL_TEST_GOROUTINES=1 "${ANTPOOL_GO}" test -count=1 -race ./...)
     antpool_binding_test(go-static 600 "${go_module}"
         "${ANTPOOL_GO}" test -count=1 -tags antpool_static ./...)
 endif()

@@ -129,6 +129,7 @@ func Default() *Pool {
 		common := &common{
 			handle:    &handle{c: C.antpool_default()},
 			callbacks: &callbacks{reporter: &reporter{logger: defaultLogger}, run: runFunc},
+			entry:     C.antpool_task_fn(C.bridge_run),
 			turn:      make(chan struct{}, 1),
 		}
 		defaultPool.Pool = &Pool{common}

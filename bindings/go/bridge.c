@@ -2,8 +2,12 @@
 
 #include "_cgo_export.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /* The signals that the threads of this program take. */
 static sigset_t open_signals;
@@ -37,6 +41,32 @@ void bridge_run(void *slot)
 {
     become_a_go_thread();
     antpoolGoRun((uintptr_t)slot);
+}
+
+static int handover_fd = -1;
+
+void bridge_hand_over_through(int fd)
+{
+    handover_fd = fd;
+}
+
+void bridge_run_on_goroutine(void *slot)
+{
+    sem_t returned;
+    sem_init(&returned, 0, 0);
+    struct bridge_handover_t handover = {(uintptr_t)slot, (uintptr_t)&returned};
+    /* So short a write is never a part of it. The read end is never closed. */
+    while (write(handover_fd, &handover, sizeof handover) != sizeof handover)
+        if (errno != EINTR)
+            abort();
+    while (sem_wait(&returned) != 0)
+        ; /* Interrupted by a signal. */
+    sem_destroy(&returned);
+}
+
+void bridge_returned(uintptr_t worker)
+{
+    sem_post((sem_t *)worker);
 }
 
 /* A Go panic does not come here: Go recovers and reports it itself, with its value. */

@@ -7,8 +7,21 @@
 
 #include <antpool.h>
 
-/* The task of every Go function: `slot` says which one. */
+/* The task of every Go function that runs on its worker's thread: `slot` says which one. */
 void bridge_run(void *slot);
+
+/* The same for one that runs on a goroutine: hands it over and waits until it has returned. */
+void bridge_run_on_goroutine(void *slot);
+
+/* What is handed over: written as a whole to the pipe whose write end is `fd`. */
+struct bridge_handover_t {
+    uintptr_t slot;
+    uintptr_t worker; /* For bridge_returned(). */
+};
+void bridge_hand_over_through(int fd);
+
+/* Lets a worker go on whose function has returned. */
+void bridge_returned(uintptr_t worker);
 
 /*
  * antpool_new(), with `options` completed: failures and lines of the log go to the Go reporter that

@@ -41,6 +41,14 @@ type Options struct {
 	// DisablePurge has idle workers stay.
 	DisablePurge bool
 
+	// Goroutines has Go functions run on goroutines, while the threads of their workers stand by.
+	// One that waits, for a channel, the network or a timer, costs a fraction then; one that does
+	// not wait costs more, and one that calls C has two threads meanwhile. Such a function is not
+	// locked to a thread, may end by runtime.Goexit, and does not count as inside the task: where
+	// it could only wait for itself it does, as in ants, and it cannot fail by antpool_task_fail.
+	// It makes no difference to SubmitC. (Not in ants, where there is nothing else.)
+	Goroutines bool
+
 	// QueueCapacity is how many tasks the pool takes beyond its size, to wait for a worker. A
 	// negative number means any number. (Not in ants, where it is always 0.)
 	QueueCapacity int
@@ -111,6 +119,11 @@ func WithLogger(logger Logger) Option {
 // WithDisablePurge sets [Options].DisablePurge.
 func WithDisablePurge(disable bool) Option {
 	return func(opts *Options) { opts.DisablePurge = disable }
+}
+
+// WithGoroutines sets [Options].Goroutines.
+func WithGoroutines(goroutines bool) Option {
+	return func(opts *Options) { opts.Goroutines = goroutines }
 }
 
 // WithQueueCapacity sets [Options].QueueCapacity.

@@ -74,17 +74,21 @@ func TestAFailedCFunctionIsReportedOnceWithItsMessage(t *testing.T) {
 	check(t, len(values), 1)
 	check(t, (<-values).(error).Error(), "the disk is full")
 
-	// Also when a Go function calls it.
-	check(t, pool.Submit(cfunc.CallFail), nil)
-	check(t, pool.Wait(), nil)
-	check(t, len(values), 1)
-	check(t, (<-values).(error).Error(), "the disk is full")
-
 	var log lines
 	quiet := newPool(t, 1, antpool.WithLogger(&log))
 	check(t, quiet.SubmitC(cfunc.Fail, nil), nil)
 	check(t, quiet.Wait(), nil)
 	check(t, log.String(), "C function failed: the disk is full\n")
+}
+
+func TestAGoFunctionOnItsWorkersThreadCanFailThroughC(t *testing.T) {
+	needThreads(t)
+	values := make(chan any, 2)
+	pool := newPool(t, 1, antpool.WithPanicHandler(func(v any) { values <- v }))
+	check(t, pool.Submit(cfunc.CallFail), nil)
+	check(t, pool.Wait(), nil)
+	check(t, len(values), 1)
+	check(t, (<-values).(error).Error(), "the disk is full")
 }
 
 func TestWhatTheLibraryLogsGoesToTheLogger(t *testing.T) {

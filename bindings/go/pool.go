@@ -21,6 +21,7 @@ type common struct {
 	*handle
 	*callbacks
 
+	entry            C.antpool_task_fn // What C calls to have a Go function run.
 	nonblocking      bool
 	maxBlockingTasks int64
 
@@ -65,9 +66,17 @@ func newCommon(size int, run func(any), options []Option) (*common, error) {
 		queueCapacity = C.size_t(opts.QueueCapacity)
 	}
 	reporter := &reporter{opts.PanicHandler, opts.Logger}
+	entry := C.antpool_task_fn(C.bridge_run)
+	if opts.Goroutines {
+		if err := startHandover(); err != nil {
+			return nil, err
+		}
+		entry = C.antpool_task_fn(C.bridge_run_on_goroutine)
+	}
 	p := &common{
 		handle:           &handle{key: cgo.NewHandle(reporter)},
 		callbacks:        &callbacks{reporter: reporter, run: run},
+		entry:            entry,
 		nonblocking:      opts.Nonblocking || opts.MaxBlockingTasks < 0,
 		maxBlockingTasks: int64(opts.MaxBlockingTasks),
 		turn:             make(chan struct{}, 1),

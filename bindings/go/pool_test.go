@@ -2,9 +2,7 @@ package antpool_test
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"os"
 	"runtime"
 	"syscall"
 	"testing"
@@ -121,15 +119,10 @@ func TestAWorkerDoesNotExpireEarly(t *testing.T) {
 }
 
 func TestThreadsHaveTheNameOfThePool(t *testing.T) {
+	needThreads(t)
 	pool := newPool(t, 1, antpool.WithName("gopher"))
 	names := make(chan string, 1)
-	check(t, pool.Submit(func() {
-		name, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", syscall.Gettid()))
-		if err != nil {
-			t.Error(err)
-		}
-		names <- string(name)
-	}), nil)
+	check(t, pool.Submit(func() { names <- threadName(t) }), nil)
 	check(t, soon(t, names), "gopher-0\n")
 }
 
@@ -148,6 +141,7 @@ func TestAcceptedTasksRunToTheirEndAfterRelease(t *testing.T) {
 }
 
 func TestReleaseTimeoutWaitsUntilEveryWorkerHasExited(t *testing.T) {
+	needThreads(t)
 	pool := newPool(t, 2)
 	gate := fill(t, pool, 1)
 	threads := make(chan int, 1)
@@ -168,6 +162,7 @@ func TestReleaseTimeoutWaitsUntilEveryWorkerHasExited(t *testing.T) {
 }
 
 func TestReleaseTimeoutInsideATaskClosesAndDoesNotWaitForItself(t *testing.T) {
+	needThreads(t)
 	pool := newPool(t, 1)
 	inner := make(chan error, 1)
 	check(t, pool.Submit(func() { inner <- pool.ReleaseTimeout(stuck) }), nil)

@@ -95,6 +95,7 @@ func work(n int) int {
 }
 
 func TestATaskKeepsItsThread(t *testing.T) {
+	needThreads(t)
 	pool := newPool(t, 3)
 	for i := 0; i < 100; i++ {
 		check(t, pool.Submit(func() {

@@ -32,7 +32,10 @@ func runFunc(task any) { task.(func())() }
 // It may be called from inside a task. If it would have to wait there, and all workers of the pool
 // wait in such a call, one of them is told [ErrDeadlock].
 func (p *Pool) Submit(task func()) error {
-	return p.SubmitContext(nil, task)
+	if task == nil {
+		return p.refuseNil()
+	}
+	return p.submit(nil, task)
 }
 
 // SubmitContext is [Pool.Submit], but waits for a place until ctx is done, even if the pool is
@@ -129,13 +132,13 @@ func (p *common) submit(ctx context.Context, arg any) error {
 // try places a task if there is room.
 func (p *common) try(t task) error {
 	slot := tasks.put(t)
-	return p.placed(slot, C.bridge_try_submit(p.c, C.antpool_task_fn(C.bridge_run), C.uintptr_t(slot)))
+	return p.placed(slot, C.bridge_try_submit(p.c, p.entry, C.uintptr_t(slot)))
 }
 
 // enter places a task, and blocks this thread while there is no room.
 func (p *common) enter(t task) error {
 	slot := tasks.put(t)
-	return p.placed(slot, C.bridge_submit(p.c, C.antpool_task_fn(C.bridge_run), C.uintptr_t(slot)))
+	return p.placed(slot, C.bridge_submit(p.c, p.entry, C.uintptr_t(slot)))
 }
 
 func (p *common) placed(slot uintptr, status uint32) error {

@@ -144,6 +144,7 @@ func TestATaskMaySubmitToItsOwnPool(t *testing.T) {
 }
 
 func TestTasksThatCouldOnlyWaitForThemselvesAreTold(t *testing.T) {
+	needThreads(t)
 	pool := newPool(t, 1)
 	inner := make(chan error, 1)
 	check(t, pool.Submit(func() { inner <- pool.Submit(func() {}) }), nil)
@@ -153,6 +154,7 @@ func TestTasksThatCouldOnlyWaitForThemselvesAreTold(t *testing.T) {
 }
 
 func TestOneOfTheTasksThatAllWaitForEachOtherIsTold(t *testing.T) {
+	needThreads(t)
 	const size = 3
 	pool := newPool(t, size)
 	var arrived sync.WaitGroup

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,8 +47,20 @@ func runChild(t *testing.T, name string) (output string, err error) {
 	return buffer.String(), err
 }
 
+// onGoroutines says that the pools of all tests run Go functions on goroutines. What a pool promises
+// it promises either way; a test of what it does not asks for the one or the other.
+var onGoroutines = os.Getenv("ANTPOOL_TEST_GOROUTINES") != ""
+
+func needThreads(t *testing.T) {
+	t.Helper()
+	if onGoroutines {
+		t.Skip("of functions that run on the thread of their worker")
+	}
+}
+
 func newPool(t testing.TB, size int, options ...antpool.Option) *antpool.Pool {
 	t.Helper()
+	options = append([]antpool.Option{antpool.WithGoroutines(onGoroutines)}, options...)
 	pool, err := antpool.NewPool(size, options...)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +148,17 @@ func threads(t *testing.T) int {
 	entries, err := os.ReadDir("/proc/self/task")
 	check(t, err, nil)
 	return len(entries)
+}
+
+// threadName returns the name of the calling thread, and a newline.
+func threadName(t *testing.T) string {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	name, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/comm", syscall.Gettid()))
+	if err != nil {
+		t.Error(err)
+	}
+	return string(name)
 }
 
 // threadExists looks for a thread by the number that syscall.Gettid gave on it. (Its name would not

@@ -65,14 +65,17 @@ func (r *reporter) reportFailure(message string) {
 	}
 }
 
-// A taskTable numbers the tasks that C holds: C may not keep a Go pointer. It is as large as the
-// most tasks that were held at one time, and does for a third of the price what a cgo.Handle for
-// each task would.
+// A taskTable numbers the tasks that C holds: C may not keep a Go pointer. It does for a third of the
+// price what a cgo.Handle for each task would. It is as large as the most tasks that were held at
+// one time since it was last empty.
 type taskTable struct {
 	mu    sync.Mutex
 	tasks []task
 	free  []uintptr
 }
+
+// tasksKept is how many slots an empty taskTable keeps at most.
+const tasksKept = 1024
 
 var tasks taskTable
 
@@ -96,6 +99,9 @@ func (t *taskTable) take(slot uintptr) task {
 	k := t.tasks[slot]
 	t.tasks[slot] = task{}
 	t.free = append(t.free, slot)
+	if len(t.tasks) > tasksKept && len(t.free) == len(t.tasks) {
+		t.tasks, t.free = nil, nil
+	}
 	return k
 }
 

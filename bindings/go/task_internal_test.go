@@ -25,6 +25,27 @@ func TestSlotsAreUsedAgainAndKeepNothing(t *testing.T) {
 	}
 }
 
+func TestATableThatIsEmptyAgainGivesItsMemoryBack(t *testing.T) {
+	for _, c := range []struct{ held, kept int }{{tasksKept, tasksKept}, {tasksKept + 1, 0}} {
+		var table taskTable
+		for i := 0; i < c.held; i++ {
+			table.put(task{})
+		}
+		for i := 0; i < c.held; i++ {
+			if len(table.tasks) != c.held {
+				t.Fatalf("%d slots while %d tasks are held", len(table.tasks), c.held-i)
+			}
+			table.take(uintptr(i))
+		}
+		if len(table.tasks) != c.kept || len(table.free) != c.kept {
+			t.Fatalf("%d slots and %d free ones", len(table.tasks), len(table.free))
+		}
+		if slot := table.put(task{arg: 1}); table.take(slot).arg != 1 {
+			t.Fatal("it cannot be used again")
+		}
+	}
+}
+
 // The two ways to let C hold a Go value, measured with as many goroutines as there are CPUs.
 
 func BenchmarkTaskTable(b *testing.B) {

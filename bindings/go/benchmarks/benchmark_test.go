@@ -4,6 +4,7 @@ import (
 	"os"
 	"sync"
 	"testing"
+	"time"
 	"unsafe"
 
 	"antpool"
@@ -23,19 +24,19 @@ type subject struct {
 // subjects makes every way to run a function that is there in Go and in C. A queue of 0 has the
 // submit wait while every worker is busy.
 func subjects(b *testing.B, workers, queue int, inGo func(), inC unsafe.Pointer) []subject {
-	pool, err := antpool.NewPool(workers, antpool.WithQueueCapacity(queue))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Cleanup(pool.Release)
-	wait := func() {
-		if err := pool.Wait(); err != nil {
-			b.Fatal(err)
+	onThreads := ofAntpool(b, workers, antpool.WithQueueCapacity(queue))
+	onGoroutines := ofAntpool(b, workers, antpool.WithQueueCapacity(queue), antpool.WithGoroutines(true))
+	wait := func(pool *antpool.Pool) func() {
+		return func() {
+			if err := pool.Wait(); err != nil {
+				b.Fatal(err)
+			}
 		}
 	}
 	all := []subject{
-		{"antpool.Submit", func() error { return pool.Submit(inGo) }, wait},
-		{"antpool.SubmitC", func() error { return pool.SubmitC(inC, nil) }, wait},
+		{"antpool.Submit", func() error { return onThreads.Submit(inGo) }, wait(onThreads)},
+		{"antpool.Goroutines", func() error { return onGoroutines.Submit(inGo) }, wait(onGoroutines)},
+		{"antpool.SubmitC", func() error { return onThreads.SubmitC(inC, nil) }, wait(onThreads)},
 		channel(b, workers, queue, inGo),
 		semaphore(workers, inGo),
 	}
@@ -43,6 +44,15 @@ func subjects(b *testing.B, workers, queue int, inGo func(), inC unsafe.Pointer)
 		all = append(all, ofAnts(b, workers, inGo))
 	}
 	return all
+}
+
+func ofAntpool(b *testing.B, workers int, options ...antpool.Option) *antpool.Pool {
+	pool, err := antpool.NewPool(workers, options...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(pool.Release)
+	return pool
 }
 
 // channel is the usual pool of goroutines that read functions from a channel.
@@ -141,13 +151,24 @@ func BenchmarkWaitingGo(b *testing.B) {
 		}
 	}()
 	defer close(ping)
+	run(b, inGoOnly(subjects(b, 1, 0, func() { ping <- 1; <-pong }, cfunc.Nothing)))
+}
+
+// A thousand Go functions at a time that sleep for 10 ms, which is 10 us each at best: the workload
+// that ants is measured with. Go hands its processors from thread to thread for those that are
+// locked to one, so this depends on how many there are: go test -cpu 2,16.
+func BenchmarkSleepingGo(b *testing.B) {
+	run(b, inGoOnly(subjects(b, 1000, 0, func() { time.Sleep(10 * time.Millisecond) }, cfunc.Nothing)))
+}
+
+func inGoOnly(all []subject) []subject {
 	var inGo []subject
-	for _, s := range subjects(b, 1, 0, func() { ping <- 1; <-pong }, cfunc.Nothing) {
+	for _, s := range all {
 		if s.name != "antpool.SubmitC" {
 			inGo = append(inGo, s)
 		}
 	}
-	run(b, inGo)
+	return inGo
 }
 
 // A hundred goroutines for each CPU that all submit at once, more than there are places.
