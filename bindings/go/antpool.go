@@ -10,9 +10,11 @@
 //   - Goroutines that wait for a place in the pool wait in Go: a thousand of them hold one thread.
 //   - A program of several languages shares one pool; [Default] is the one of the whole process.
 //   - A Go function that waits (for a channel, a lock, the network, a timer) keeps its thread
-//     meanwhile. For work that is all Go, goroutines cost less: use ants, or a semaphore.
+//     meanwhile, and each wait costs switches between threads; [WithGoroutines] is for a pool of
+//     such functions. For work that is all Go, use ants, or a semaphore.
 //
-// A Go function runs locked to its worker's thread, as after runtime.LockOSThread. Workers that run
+// A Go function runs locked to its worker's thread, as after runtime.LockOSThread. (What follows
+// about such functions does not apply to a pool with [WithGoroutines].) Workers that run
 // Go count against GOMAXPROCS as goroutines do; workers that are in C do not. The fibers that the C
 // library has are not offered here: Go keeps state per thread and must not be suspended in C.
 //

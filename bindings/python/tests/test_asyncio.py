@@ -62,7 +62,7 @@ def test_calls_that_wait_in_the_background_are_made_in_the_order_of_their_submit
 
 
 def test_what_waits_in_the_background_is_not_overtaken_when_there_is_room(door, monkeypatch):
-    """There is, but the thread that asks on behalf of the one in line has not done so yet."""
+    """There is, but the admission thread has not asked for it yet."""
     ask = calls.submit_timeout
     asking = threading.Event()
     monkeypatch.setattr(calls, "submit_timeout", lambda *args: asking.wait() and ask(*args))
@@ -174,7 +174,7 @@ def test_a_call_that_is_cancelled_while_it_waits_leaves_nothing_behind(door):
         for call in futures:
             call.cancel()
         await asyncio.sleep(0)
-        assert not executor._pool.line.waiting
+        assert not executor._pool.wait_queue.waiting
         del argument, futures, call
         gc.collect()
         assert gone() is None

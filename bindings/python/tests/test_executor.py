@@ -156,7 +156,7 @@ def test_a_main_thread_that_waits_for_long_keeps_its_turn(door):
 
         def later():
             pool = executor._pool
-            _until(lambda: pool.line.waiting)  # It has looked up once.
+            _until(lambda: pool.wait_queue.waiting)  # It has looked up once.
             _until(lambda: antpool.Pool.waiting.fget(pool) == 1)  # The library knows of it.
             threads = [
                 threading.Thread(target=executor.submit, args=(order.append, "late"))

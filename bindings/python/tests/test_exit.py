@@ -184,8 +184,8 @@ def test_a_forked_child_can_end_and_have_an_executor_of_its_own(run_python):
         assert run_python(FORKED_WITH_AN_EXECUTOR) == "4"
 
 
-# Somebody waits for room in the background, and a thread holds the lock of those who do.
-FORKED_WITH_A_LINE = """
+# Calls wait for room in the background, and another thread holds the lock of their queue.
+FORKED_WHILE_CALLS_WAIT = """
 import antpool, asyncio, os, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
 door, started = threading.Event(), threading.Event()
@@ -204,7 +204,7 @@ async def main():
     assert all(await asyncio.gather(*calls))
 
 def fork():
-    with executor._pool.line.changed:
+    with executor._pool.wait_queue.changed:
         locked = threading.Thread(target=lambda: print(fork_and_wait(), end=""))
         locked.start()
         locked.join()
@@ -227,8 +227,8 @@ asyncio.run(main())
 """
 
 
-def test_a_forked_child_does_not_wait_for_those_in_the_parents_line(run_python):
-    assert run_python(FORKED_WITH_A_LINE) == "6"
+def test_a_forked_child_does_not_wait_for_the_calls_that_wait_in_the_parent(run_python):
+    assert run_python(FORKED_WHILE_CALLS_WAIT) == "6"
 
 
 def test_a_pool_of_the_parent_can_be_rebooted_in_the_child(run_python):

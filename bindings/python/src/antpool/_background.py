@@ -12,70 +12,72 @@ from ._abi import CLOSED, DEADLOCK, OK, WAIT_FOREVER, Stats, calls
 from ._errors import check, error
 from ._pool import CFunction, Pool
 
-#: Is told the status that a submit in the background has ended with.
-Settle = Callable[[int], object]
+#: Called with the status that a submit in the background ends with.
+Complete = Callable[[int], object]
 
 
-class Line:
-    """The submits that wait in the background, by the keys of their calls, in their order.
+class WaitQueue:
+    """The submits that wait in the background, first come first served.
 
-    The library is asked for one place at a time, whoever it will be for: a submit that gives up
-    leaves nothing behind in the library's own line. When the place is granted, both the thread that
-    has asked and the worker that has got it come here, in either order; the first of them takes the
-    next in line, so that every place that was granted is for exactly one.
+    The admission thread asks the library for one place at a time and names no call for it, so a
+    submit that gives up leaves nothing behind in the library. When a place is granted, the
+    admission thread and a worker both come here, in either order. The first to come takes the next
+    call from the queue, so each place serves exactly one call.
     """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
-        """As if nobody had ever waited."""
+        """Empties the queue, whatever state its lock is in."""
         self.changed = threading.Condition()  # Its lock is reentrant, as signal handlers need it.
-        self.waiting: "OrderedDict[int, Settle]" = OrderedDict()
-        #: Whether there is a thread that asks for places, and whether it is doing so.
+        #: The keys of the calls that wait, in their order.
+        self.waiting: "OrderedDict[int, Complete]" = OrderedDict()
+        #: Whether the admission thread exists, and whether the library counts it as a waiter.
         self.admitting = self.asking = False
-        #: For whom places were granted that no worker has come with yet; None stands for nobody.
-        self._granted: Deque[Optional[int]] = deque()
-        #: How many workers came before the asking thread had heard of their places.
+        #: The calls whose places no worker has come with yet; None if the queue was empty.
+        self._admitted: Deque[Optional[int]] = deque()
+        #: How many workers have come before the admission thread heard of their places.
         self._workers_ahead = 0
 
-    def granted(self, status: int) -> None:
-        """The asking thread has its answer: a place, or an error for the next in line."""
+    def admit(self, status: int) -> None:
+        """The admission thread brings the library's answer: a place, or an error."""
         with self.changed:
             if status == OK and self._workers_ahead > 0:
                 self._workers_ahead -= 1
                 return
-            key, settle = self._next()
+            key, complete = self._next()
             if status == OK:
-                self._granted.append(key)
-        if settle is not None:
-            settle(status)
+                self._admitted.append(key)
+        if complete is not None:
+            complete(status)
 
     def take(self) -> Optional[int]:
-        """A worker has a place: the key of the call that it is for, if anybody still waits."""
+        """A worker brings a place; returns the key of the call to run, None if none waits."""
         with self.changed:
-            if self._granted:
-                return self._granted.popleft()
+            if self._admitted:
+                return self._admitted.popleft()
             self._workers_ahead += 1
-            key, settle = self._next()
-        if settle is not None:
-            settle(OK)
+            key, complete = self._next()
+        if complete is not None:
+            complete(OK)
         return key
 
-    def _next(self) -> Tuple[Optional[int], Optional[Settle]]:
+    def _next(self) -> Tuple[Optional[int], Optional[Complete]]:
         return self.waiting.popitem(last=False) if self.waiting else (None, None)
 
 
 class BackgroundPool(Pool):
-    """A pool with a `Line` of submits whose callers do not block.
+    """A pool that also takes submits whose callers do not block while it is full.
 
-    Such submits are served first come, first served, and take turns with the threads that block.
-    Closing the pool lets them in first: their callers have been told that the call will be made.
+    They wait in a `WaitQueue` and take turns with the threads that block in the library. Closing
+    the pool admits them first, because their callers already hold the future of a call that will
+    be made.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Takes what `Pool` takes."""
-        self.line = Line()
+        self.wait_queue = WaitQueue()
         self._closing = False
         self._peak_waiting = 0
         _pools.add(self)
@@ -83,90 +85,90 @@ class BackgroundPool(Pool):
 
     @property
     def closed(self) -> bool:
-        """Whether new submits are refused; those that wait in the background may still get in."""
+        """Whether new submits are refused; those in the queue are still admitted."""
         return self._closing or super().closed
 
     @property
     def waiting(self) -> int:
         """How many submits wait, in threads that block and in the background."""
-        return self._with_line(super().waiting)
+        return self._with_wait_queue(super().waiting)
 
-    def _with_line(self, blocked: int) -> int:
-        """Adds those in line to the library's count, in which the thread that asks for them is."""
-        return max(blocked - self.line.asking, 0) + len(self.line.waiting)
+    def _with_wait_queue(self, blocked: int) -> int:
+        """The library's count with the queue in it, and without the admission thread."""
+        return max(blocked - self.wait_queue.asking, 0) + len(self.wait_queue.waiting)
 
     def stats(self) -> Stats:
         """As `Pool.stats`, with the submits that wait in the background."""
         stats = super().stats()
         return stats._replace(
-            waiting=self._with_line(stats.waiting),
+            waiting=self._with_wait_queue(stats.waiting),
             peak_waiting=max(stats.peak_waiting, self._peak_waiting),
         )
 
-    def submit_in_background(self, take: CFunction, key: int, settle: Settle) -> None:
-        """Lines a call up and returns at once.
+    def submit_in_background(self, take: CFunction, key: int, complete: Complete) -> None:
+        """Queues a call and returns at once.
 
-        ``take(0)`` is called on a worker when there is room, and is to ask `Line.take` for a call.
-        `settle` is told on another thread that the call has been accepted, or why it was not.
+        When there is room, ``take(0)`` runs on a worker and has to ask `WaitQueue.take` for the
+        call. `complete` is called on another thread once the call is accepted, or refused.
         """
-        line = self.line
-        with line.changed:
+        queue = self.wait_queue
+        with queue.changed:
             if self._closing:
                 raise error(CLOSED)
-            line.waiting[key] = settle
+            queue.waiting[key] = complete
             self._peak_waiting = max(self._peak_waiting, self.waiting)
-            if line.admitting:
+            if queue.admitting:
                 return
-            line.admitting = True
+            queue.admitting = True
             name = "antpool-admission"
             try:
                 threading.Thread(target=self._admit, args=(take,), name=name, daemon=True).start()
             except BaseException:
-                line.admitting = False
-                del line.waiting[key]
+                queue.admitting = False
+                del queue.waiting[key]
                 raise
 
     def _admit(self, take: CFunction) -> None:
-        """The thread that asks the library for places while anybody waits for one."""
-        line = self.line
+        """The admission thread: asks the library for places while the queue is not empty."""
+        queue = self.wait_queue
         while True:
-            with line.changed:
-                if not line.waiting:
-                    line.admitting = False
+            with queue.changed:
+                if not queue.waiting:
+                    queue.admitting = False
                     return
-                line.asking = True
+                queue.asking = True
             status = int(calls.submit_timeout(self._handle, take, 0, WAIT_FOREVER))
-            line.asking = False
-            line.granted(status)
+            queue.asking = False
+            queue.admit(status)
             self._close_if_nobody_waits()
 
     def withdraw(self, key: int, status: int) -> None:
-        """Ends a submit in the background with `status`, unless it has ended before."""
-        with self.line.changed:
-            settle = self.line.waiting.pop(key, None)
-        if settle is not None:
+        """Ends a submit in the background with `status`, unless it has already ended."""
+        with self.wait_queue.changed:
+            complete = self.wait_queue.waiting.pop(key, None)
+        if complete is not None:
             self._close_if_nobody_waits()
-            settle(status)
+            complete(status)
 
     def release(self) -> None:
-        """Accepts no new submits, and closes the pool when those in the background are in."""
+        """Refuses new submits, and closes the pool once the queue is empty."""
         self._closing = True
         check(self._close_if_nobody_waits())
 
     def _close_if_nobody_waits(self) -> int:
-        with self.line.changed:
-            if not self._closing or self.line.waiting:
+        with self.wait_queue.changed:
+            if not self._closing or self.wait_queue.waiting:
                 return OK
-            self.line.changed.notify_all()
+            self.wait_queue.changed.notify_all()
             return int(calls.release(self._handle))
 
     def close(self) -> None:
-        """Lets those in that wait in the background, then closes the pool and waits for its end."""
+        """Refuses new submits, admits those in the queue, and waits until every worker is gone."""
         self.release()
         if calls.current() == self._handle:
             raise error(DEADLOCK)
-        with self.line.changed:
-            self.line.changed.wait_for(lambda: not self.line.waiting)
+        with self.wait_queue.changed:
+            self.wait_queue.changed.wait_for(lambda: not self.wait_queue.waiting)
         super().close()
 
 
@@ -174,9 +176,9 @@ _pools: "weakref.WeakSet[BackgroundPool]" = weakref.WeakSet()
 
 
 def _after_fork_in_child() -> None:
-    """Those who waited have stayed with the parent, and with them any thread that held a lock."""
+    """The waiting submits stayed with the parent, and so did a thread that held the lock."""
     for pool in _pools:
-        pool.line.reset()
+        pool.wait_queue.reset()
 
 
 os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, NoReturn, Optional, Tuple
 
 from . import _abi, _lifetime
 from ._abi import CLOSED, OK, OVERLOAD, TIMED_OUT, calls, usable_cpus
-from ._background import BackgroundPool, Line
+from ._background import BackgroundPool, WaitQueue
 from ._callbacks import c_callback
 from ._errors import ForkedError, error
 
@@ -91,9 +91,9 @@ class Executor(ThreadPoolExecutor):
             name=thread_name_prefix or f"Executor-{next(_names)}",
             on_worker_start=workers.start,
         )
-        workers.line = self._pool.line
-        # How submits have failed. The library's own counts also have those that it has refused or
-        # timed out for the moment only, and that went on waiting here.
+        workers.wait_queue = self._pool.wait_queue
+        # How submits have failed. The library also counts those that it refused at first and that
+        # went on waiting here.
         self._counting = threading.RLock()
         self._rejected = self._timed_out = 0
 
@@ -111,7 +111,7 @@ class Executor(ThreadPoolExecutor):
         key, future, status = self._try(fn, args, kwargs)
         if status == OVERLOAD:
             if _on_an_event_loop():
-                self._line_up(key, future, functools.partial(self._settled, key))
+                self._queue(key, future, functools.partial(self._completed, key))
                 return future
             status = self._wait_for_room(key, future, None)
         self._check(key, status)
@@ -153,7 +153,7 @@ class Executor(ThreadPoolExecutor):
         if status == OVERLOAD:
             room: asyncio.Future[int] = loop.create_future()
             try:
-                self._line_up(key, future, functools.partial(_tell, loop, room))
+                self._queue(key, future, functools.partial(_resolve, loop, room))
                 status = await room
             except BaseException:
                 self._forget(key)
@@ -172,8 +172,8 @@ class Executor(ThreadPoolExecutor):
         self._workers.pending[key] = _Call(future, fn, args, kwargs)
         if self._pool._closing:
             return key, future, CLOSED
-        if self._pool.line.waiting:
-            return key, future, OVERLOAD  # Whoever waits in the background comes first.
+        if self._pool.wait_queue.waiting:
+            return key, future, OVERLOAD  # Those in the background come first.
         return key, future, calls.try_submit(self._pool._handle, _run, key)
 
     def _check(self, key: int, status: int) -> None:
@@ -205,10 +205,10 @@ class Executor(ThreadPoolExecutor):
             status = int(calls.submit_timeout(self._pool._handle, _run, key, limit_ms))
             if status != TIMED_OUT or limit == timeout:
                 return status
-            # The main thread has to come back for signal handlers. It would lose its turn each time
-            # that it lined up anew, so it waits beside the line for the rest of the time.
+            # The main thread has to return for signal handlers. It would lose its turn each time,
+            # so it waits in the background queue for the rest of the time.
             answers: queue.SimpleQueue[int] = queue.SimpleQueue()
-            self._line_up(key, future, answers.put)
+            self._queue(key, future, answers.put)
             try:
                 return answers.get(timeout=_lifetime.seconds_left(deadline))
             except queue.Empty:
@@ -218,22 +218,22 @@ class Executor(ThreadPoolExecutor):
             self._forget(key)
             raise
 
-    def _line_up(self, key: int, future: Future[Any], settle: Callable[[int], object]) -> None:
-        """Has the call wait for room in the background, until it is cancelled."""
-        self._pool.submit_in_background(_run, key, settle)
+    def _queue(self, key: int, future: Future[Any], complete: Callable[[int], object]) -> None:
+        """Queues a call in the background; cancelling its future takes it out again."""
+        self._pool.submit_in_background(_run, key, complete)
         future.add_done_callback(
             functools.partial(_withdraw, weakref.ref(self._pool), self._workers, key)
         )
 
-    def _settled(self, key: int, status: int) -> None:
-        """What becomes of a call that has waited, when its submit has returned long since."""
+    def _completed(self, key: int, status: int) -> None:
+        """The end of a wait in the background whose submit has long returned."""
         if status != OK:
             call = self._workers.pending.pop(key, None)
             if call is not None:
                 call.fail(self._refusal(status))
 
     def _forget(self, key: int) -> None:
-        """Lets go of a call that nobody waits for any more. If it runs already, it runs on."""
+        """Drops a call whose caller has given up. If it already runs, it runs on."""
         self._workers.pending.pop(key, None)
         self._pool.withdraw(key, CLOSED)
 
@@ -290,15 +290,15 @@ def _on_an_event_loop() -> bool:
     return True
 
 
-def _tell(loop: asyncio.AbstractEventLoop, room: asyncio.Future[int], status: int) -> None:
+def _resolve(loop: asyncio.AbstractEventLoop, room: asyncio.Future[int], status: int) -> None:
     """Resolves a future of an event loop from another thread."""
 
-    def resolve() -> None:
+    def set_result() -> None:
         if not room.done():
             room.set_result(status)
 
     try:
-        loop.call_soon_threadsafe(resolve)
+        loop.call_soon_threadsafe(set_result)
     except RuntimeError:
         pass  # The loop has been closed: nobody waits any more.
 
@@ -306,13 +306,12 @@ def _tell(loop: asyncio.AbstractEventLoop, room: asyncio.Future[int], status: in
 def _withdraw(
     pool: weakref.ref[BackgroundPool], workers: _Workers, key: int, future: Future[Any]
 ) -> None:
-    """What a future does in the end whose call has waited in the background."""
+    """The done callback of a future whose call waited in the background."""
     if not future.cancelled():
         return
-    # A future does not keep its executor alive.
-    still_there = pool()
-    if still_there is not None:
-        still_there.withdraw(key, CLOSED)
+    alive = pool()  # A future does not keep its executor alive.
+    if alive is not None:
+        alive.withdraw(key, CLOSED)
     if workers.pending.pop(key, None) is not None:
         future.set_running_or_notify_cancel()
 
@@ -362,8 +361,8 @@ class _Workers:
         self.initargs = initargs
         #: Calls that no worker has taken yet. Whoever takes one out is the one who deals with it.
         self.pending: Dict[int, _Call] = {}
-        #: The calls that wait for room in the background.
-        self.line = Line()
+        #: Where calls wait for room in the background.
+        self.wait_queue = WaitQueue()
         #: Why no more calls are run: an initializer has failed.
         self.broken: Optional[str] = None
 
@@ -381,9 +380,9 @@ class _Workers:
                 call.fail(BrokenThreadPool(self.broken))
 
     def run(self, key: Optional[int]) -> None:
-        """Runs the call with this number, unless it has been cancelled; 0: the next in line."""
+        """Runs the call with this number, unless it has been cancelled; 0: the next that waits."""
         if key == 0:
-            key = self.line.take()
+            key = self.wait_queue.take()
         call = self.pending.pop(key, None) if key is not None else None
         if call is None:
             return
