@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 import threading
 import time
 import weakref
@@ -304,9 +305,69 @@ def test_the_deadline_of_a_submit_that_waits_beside_the_line_holds(door):
             executor.submit_timeout(0.5, pow, 2, 2)
         assert time.monotonic() - start >= 0.5
         stats = executor.stats()
-        assert (stats.timed_out, stats.rejected) == (1, 0)
+        assert (stats.timed_out, stats.rejected, stats.waiting) == (1, 0, 0)
         timer = threading.Timer(0.5, door.set)
         timer.start()
         assert executor.submit_timeout(60, pow, 2, 2).result() == 4
         timer.join()
         assert executor.stats().timed_out == 1
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_call_is_made_if_and_only_if_its_submit_says_so(seed):
+    """Whatever the race between admission and giving up, from coroutines and threads at once."""
+    chance = random.Random(seed)
+    executor = antpool.Executor(chance.randint(1, 3), queue_capacity=chance.choice([0, 1, 5]))
+    made = [0] * 300
+    ends = [None] * 300
+
+    def call(number):
+        made[number] += 1
+        time.sleep(chance.choice([0, 0, 0, 0.0005]))
+        return number
+
+    async def submit_and_await(number):
+        return await (await executor.submit_async(call, number))
+
+    async def coroutine(number):
+        await asyncio.sleep(chance.random() * 0.02)
+        submit = number % 3
+        try:
+            if submit == 0:
+                result = asyncio.get_running_loop().run_in_executor(executor, call, number)
+            elif submit == 1:
+                result = submit_and_await(number)
+            else:
+                result = asyncio.wrap_future(executor.try_submit(call, number))
+            assert await asyncio.wait_for(result, chance.choice([60, 0.005])) == number
+        except (asyncio.TimeoutError, antpool.OverloadError) as error:
+            ends[number] = type(error)
+
+    def thread(numbers):
+        for number in numbers:
+            try:
+                executor.submit_timeout(chance.choice([60, 0.005]), call, number)
+            except antpool.TimedOutError as error:
+                ends[number] = type(error)
+
+    async def main():
+        ranges = [range(first, first + 50) for first in (200, 250)]
+        threads = [threading.Thread(target=thread, args=(numbers,)) for numbers in ranges]
+        for each in threads:
+            each.start()
+        await asyncio.gather(*map(coroutine, range(200)))
+        await until(lambda: not any(each.is_alive() for each in threads))
+
+    asyncio.run(main())
+    executor.shutdown()
+    for number, end in enumerate(ends):
+        # A coroutine that gives up may do so while its call is being made.
+        expected = {None: {1}, asyncio.TimeoutError: {0, 1}}.get(end, {0})
+        assert made[number] in expected, (number, end)
+    stats = executor.stats()
+    assert (stats.rejected, stats.timed_out, stats.waiting) == (
+        ends.count(antpool.OverloadError),
+        ends.count(antpool.TimedOutError),
+        0,
+    )
+    assert not executor._workers.pending

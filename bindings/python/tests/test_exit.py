@@ -184,7 +184,7 @@ def test_a_forked_child_can_end_and_have_an_executor_of_its_own(run_python):
         assert run_python(FORKED_WITH_AN_EXECUTOR) == "4"
 
 
-# Calls wait for room in the background, and another thread holds the lock of their queue.
+# Calls wait for room in the background, and another thread holds the locks.
 FORKED_WHILE_CALLS_WAIT = """
 import antpool, asyncio, os, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
@@ -204,7 +204,7 @@ async def main():
     assert all(await asyncio.gather(*calls))
 
 def fork():
-    with executor._pool.wait_queue.changed:
+    with executor._pool.wait_queue.changed, executor._counting:
         locked = threading.Thread(target=lambda: print(fork_and_wait(), end=""))
         locked.start()
         locked.join()

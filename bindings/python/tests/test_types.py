@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 SOURCES = BINDING / "src"
 
 PROGRAM = """
-import antpool
+import asyncio, antpool
 
 def length(text: str, factor: int = 1) -> int:
     return len(text) * factor
@@ -27,6 +27,9 @@ with antpool.Executor(1) as executor:
     executor.submit_timeout(1.5, length)  # line 11
 with antpool.Pool(1) as pool:
     pool.submit(length, 1).result()  # line 13
+async def main() -> None:
+    awaited: int = await (await executor.submit_async(length, "text"))
+    mistaken: asyncio.Future[str] = await executor.submit_async(length, "text")  # line 16
 """
 
 
@@ -50,7 +53,7 @@ def test_mistakes_in_the_use_of_the_package_are_found(tmp_path):
     program.write_text(PROGRAM)
     lines = mypy(tmp_path, program).splitlines()
     found = {int(line.split(":")[1]) for line in lines if ": error:" in line}
-    assert found == {9, 10, 11, 13}
+    assert found == {9, 10, 11, 13, 16}
 
 
 def test_the_marker_for_type_checkers_is_there():

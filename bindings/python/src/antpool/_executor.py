@@ -187,10 +187,12 @@ class Executor(ThreadPoolExecutor):
         """The error for the status of a submit; counts it as the library does."""
         if status == CLOSED:
             return error(status, "cannot schedule new futures after shutdown")
-        with self._counting:
-            if status == TIMED_OUT:
+        # In a forked child the lock may be held for ever; the status is another one there.
+        if status == TIMED_OUT:
+            with self._counting:
                 self._timed_out += 1
-            elif status in _abi.REJECTIONS:
+        elif status in _abi.REJECTIONS:
+            with self._counting:
                 self._rejected += 1
         return error(status)
 
