@@ -10,20 +10,23 @@
 //   - Goroutines that wait for a place in the pool wait in Go: a thousand of them hold one thread.
 //   - A program of several languages shares one pool; [Default] is the one of the whole process.
 //   - A Go function that waits (for a channel, a lock, the network, a timer) keeps its thread
-//     meanwhile, and each wait costs switches between threads; [WithGoroutines] is for a pool of
-//     such functions. For work that is all Go, use ants, or a semaphore.
+//     meanwhile, and each wait costs switches between threads. [WithGoroutines] is for a pool of
+//     many such functions; for work that is all Go, use ants, or a semaphore.
 //
-// A Go function runs locked to its worker's thread, as after runtime.LockOSThread. (What follows
-// about such functions does not apply to a pool with [WithGoroutines].) Workers that run
+// A Go function runs locked to its worker's thread, as after runtime.LockOSThread. Workers that run
 // Go count against GOMAXPROCS as goroutines do; workers that are in C do not. The fibers that the C
 // library has are not offered here: Go keeps state per thread and must not be suspended in C.
+//
+// The next two paragraphs are about Go functions that run on the threads of their workers, and so
+// not about a pool with [WithGoroutines].
 //
 // A task should not loop for long without calling a function: on threads that C made the Go runtime
 // can lose the signal by which it stops such a loop, and the garbage collector waits for its end.
 //
 // A task must not end by runtime.Goexit, and so not by the FailNow or Fatal of a testing.T: the Go
-// runtime cannot end a goroutine on a thread that C made, and ends the program. A program may exit
-// while workers are busy; their tasks are cut off.
+// runtime cannot end a goroutine on a thread that C made, and ends the program.
+//
+// A program may exit while workers are busy; their tasks are cut off.
 //
 // What happened before a Submit is visible to the task, and what a task did is visible after
 // [Pool.Wait], [Pool.ReleaseTimeout] or [Pool.ReleaseContext] has returned nil.

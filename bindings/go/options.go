@@ -41,12 +41,15 @@ type Options struct {
 	// DisablePurge has idle workers stay.
 	DisablePurge bool
 
-	// Goroutines has Go functions run on goroutines, while the threads of their workers stand by.
-	// One that waits, for a channel, the network or a timer, costs a fraction then; one that does
-	// not wait costs more, and one that calls C has two threads meanwhile. Such a function is not
-	// locked to a thread, may end by runtime.Goexit, and does not count as inside the task: where
-	// it could only wait for itself it does, as in ants, and it cannot fail by antpool_task_fail.
-	// It makes no difference to SubmitC. (Not in ants, where there is nothing else.)
+	// Goroutines runs Go functions on goroutines; the thread of the worker stands by until the
+	// function returns. It is for pools of many functions that wait (for a channel, a timer, the
+	// network): the Go runtime does not have to switch threads for them. A short function costs
+	// several times as much, and one that blocks in C holds two threads.
+	//
+	// Such a function is not locked to a thread and may end by runtime.Goexit. Its calls do not count
+	// as made inside the task: one that can only wait for the function itself waits, as in ants,
+	// instead of returning [ErrDeadlock], and antpool_task_fail has no effect. SubmitC is not
+	// affected. (Not in ants, where a worker is a goroutine.)
 	Goroutines bool
 
 	// QueueCapacity is how many tasks the pool takes beyond its size, to wait for a worker. A
