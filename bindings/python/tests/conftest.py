@@ -3,6 +3,7 @@
 import ctypes
 import faulthandler
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,7 @@ def _run_python(program, *, status=frozenset({0}), stderr=(), pressing=None):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": python_path()},
+        start_new_session=True,
     )
     with process:
         try:
@@ -126,6 +128,7 @@ def _run_python(program, *, status=frozenset({0}), stderr=(), pressing=None):
                 except subprocess.TimeoutExpired:
                     pass
             else:
+                os.killpg(process.pid, signal.SIGKILL)  # A child that it has forked, too.
                 raise AssertionError("the program does not end")
         finally:
             process.kill()
