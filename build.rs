@@ -1,19 +1,31 @@
 //! Compiles the C++ exception shim and names the shared object.
 
 use std::env;
+use std::path::Path;
+use std::process::Command;
+
+const SHIM: &str = "src/capture.cpp";
+
+/// What the shim is compiled with whatever CXXFLAGS says: it is there to catch exceptions, rustc links
+/// it, and it must need no runtime that is not the program's. All other flags reach it.
+const SHIM_FLAGS: [&str; 11] = [
+    "-std=c++17",
+    "-fexceptions",
+    "-frtti", // Else it gets type information of its own, which needs the C++ runtime.
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fno-lto",
+    "-fno-sanitize=all",
+    "-fno-profile-arcs",
+    "-fno-profile-generate",
+    "-fno-test-coverage",
+    "-w", // -Werror is for the user's own code; a test compiles the shim under every warning.
+];
 
 fn main() {
-    println!("cargo::rerun-if-changed=src/capture.cpp");
+    println!("cargo::rerun-if-changed={SHIM}");
     println!("cargo::rerun-if-changed=build.rs");
-    // The shim must not make the library need the C++ runtime: see its first comment.
-    cc::Build::new()
-        .cpp(true)
-        .cpp_link_stdlib(None)
-        .file("src/capture.cpp")
-        .std("c++17")
-        .flag("-fexceptions")
-        .flag("-fvisibility=hidden")
-        .compile("antpool_capture");
+    compile_shim();
 
     // While the major version is 0 every minor version may break the ABI.
     let version =
@@ -25,4 +37,29 @@ fn main() {
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libantpool.so.{abi}");
     // Workers may run when the library is closed: it stays mapped.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+}
+
+/// With the compiler that `cc` finds and what it says in CXXFLAGS. `cc` puts the environment's flags
+/// last, where they would win, so the command is given here.
+fn compile_shim() {
+    let object =
+        Path::new(&env::var_os("OUT_DIR").expect("cargo sets the directory")).join("shim.o");
+    let compiler = cc::Build::new().cpp(true).get_compiler().to_command();
+    let mut command = Command::new(compiler.get_program());
+    command
+        // gcc takes this one for the last whatever follows it.
+        .args(compiler.get_args().filter(|&flag| flag != "--coverage"))
+        .args(SHIM_FLAGS)
+        .args(["-c", SHIM, "-o"])
+        .arg(&object);
+    let status = command
+        .status()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(status.success(), "{command:?}: {status}");
+    // The library must not need the C++ runtime: see the shim's first comment.
+    cc::Build::new()
+        .cpp(true)
+        .cpp_link_stdlib(None)
+        .object(object)
+        .compile("antpool_shim");
 }

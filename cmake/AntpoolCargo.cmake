@@ -11,6 +11,14 @@ execute_process(COMMAND "${ANTPOOL_RUSTC}" -vV
     OUTPUT_VARIABLE rustc_version COMMAND_ERROR_IS_FATAL ANY)
 string(REGEX MATCH "host: ([^\n]+)" host_line "${rustc_version}")
 set(cargo_host "${CMAKE_MATCH_1}")
+string(REGEX MATCH "release: ([0-9.]+)" release_line "${rustc_version}")
+set(rustc_release "${CMAKE_MATCH_1}")
+file(STRINGS "${PROJECT_SOURCE_DIR}/Cargo.toml" oldest_line REGEX "^rust-version = " LIMIT_COUNT 1)
+string(REGEX MATCH "[0-9.]+" oldest_rust "${oldest_line}")
+if(rustc_release VERSION_LESS oldest_rust)
+    message(FATAL_ERROR "antpool needs Rust ${oldest_rust} or later, and ${ANTPOOL_RUSTC} is "
+        "${rustc_release}; see https://rustup.rs")
+endif()
 
 # The platform is the one that CARGO_BUILD_TARGET names, as it is for cargo itself, or else what CMake
 # builds for. A program for another platform is linked by the C compiler that was given for it.

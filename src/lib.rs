@@ -27,6 +27,12 @@
 //! that waits. *line*: the callers that wait to submit.
 //! *closed*: accepts nothing until it is opened again.
 
+#[cfg(panic = "abort")]
+compile_error!(
+    "antpool ends a failed task by unwinding: it cannot be built with panic = \"abort\", which the \
+     profile in your Cargo.toml, CARGO_PROFILE_*_PANIC or RUSTFLAGS asks for"
+);
+
 mod admission;
 mod capture;
 mod clock;

@@ -75,21 +75,9 @@ if(have_valgrind)
         SETTINGS -DANTPOOL_FLAVOUR=valgrind "-DANTPOOL_VALGRIND=${ANTPOOL_VALGRIND}")
 endif()
 
-# A runtime that clang does not find shows when a program is linked.
-function(antpool_find_sanitizer result option)
-    set(program "${CMAKE_CURRENT_BINARY_DIR}/has-sanitizer")
-    file(WRITE "${program}.c" "int main(void) { return 0; }\n")
-    execute_process(COMMAND "${ANTPOOL_CLANG}" ${option} "${program}.c" -o "${program}"
-        RESULT_VARIABLE status OUTPUT_QUIET ERROR_QUIET)
-    if(status EQUAL 0)
-        set(${result} ON PARENT_SCOPE)
-    else()
-        set(${result} OFF PARENT_SCOPE)
-    endif()
-endfunction()
 set(clang_asan OFF)
 if(have_clang)
-    antpool_find_sanitizer(clang_asan -fsanitize=address,undefined)
+    antpool_can_link(clang_asan c "${ANTPOOL_CLANG}" -fsanitize=address,undefined)
 endif()
 antpool_needs(have_asan "asan" "clang or rustc is here without its sanitizers, or not at all"
     asan_runtime AND clang_asan)

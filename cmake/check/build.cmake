@@ -1,0 +1,77 @@
+# One PROMISE about building the library from its sources: shim, flags, panic-abort or old-rust.
+
+function(run)
+    execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+# What is tried must fail, and say why.
+function(expect_refusal reason)
+    execute_process(COMMAND ${ARGN}
+        COMMAND_ECHO STDOUT RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+    string(REGEX REPLACE "[ \n]+" " " text "${text}")
+    if(status EQUAL 0 OR NOT text MATCHES "${reason}")
+        message(FATAL_ERROR "Not refused with \"${reason}\":\n${text}")
+    endif()
+endfunction()
+
+string(REPLACE "|" ";" ENVIRONMENTS "${ENVIRONMENTS}")
+string(REPLACE "|" ";" LINKS "${LINKS}")
+
+# The shared library with what `environment` says, and programs that link to it: one in C, which has
+# no C++ runtime for the shim to find, and one that throws.
+function(build_with environment)
+    separate_arguments(environment UNIX_COMMAND "${environment}")
+    run("${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${WORK_DIR}" ${environment}
+        "${CARGO}" rustc --quiet --locked --lib --crate-type cdylib
+        --manifest-path "${SOURCE}/Cargo.toml")
+    set(library "${WORK_DIR}/debug/libantpool.so")
+    file(CREATE_LINK libantpool.so "${WORK_DIR}/debug/${SONAME}" SYMBOLIC)
+    foreach(link IN LISTS LINKS)
+        separate_arguments(link UNIX_COMMAND "${link}")
+        list(POP_BACK link source)
+        run(${link} "-I${SOURCE}/include" "${SOURCE}/tests/consumers/${source}" "${library}"
+            "-Wl,-rpath,${WORK_DIR}/debug" -o "${WORK_DIR}/program")
+        run("${CMAKE_COMMAND}" -E env LD_BIND_NOW=1 "${WORK_DIR}/program")
+    endforeach()
+endfunction()
+
+if(PROMISE STREQUAL "shim")
+    # The shim has no warning, and of the C++ runtime it needs nothing: all that it refers to is weak,
+    # but for what the C library and the unwinder have.
+    file(MAKE_DIRECTORY "${WORK_DIR}")
+    separate_arguments(COMPILER)
+    run(${COMPILER} -std=c++17 -O2 -fPIC -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+        -c "${SHIM}" -o "${WORK_DIR}/shim.o")
+    execute_process(COMMAND "${NM}" "${WORK_DIR}/shim.o"
+        OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+    if(NOT symbols MATCHES "T antpool_shim_call" OR NOT symbols MATCHES "w __cxa_begin_catch")
+        message(FATAL_ERROR "This is not the shim:\n${symbols}")
+    endif()
+    string(REGEX MATCHALL " U [^\n]+" needed "${symbols}")
+    list(FILTER needed EXCLUDE REGEX " (_Unwind_Resume|_GLOBAL_OFFSET_TABLE_|dl[a-z_]+|str[a-z]+|mem[a-z]+)$")
+    if(needed)
+        message(FATAL_ERROR "The shim needs: ${needed}")
+    endif()
+
+elseif(PROMISE STREQUAL "flags")
+    # No flags that a distribution, a careful or a careless user has in the environment break the shim.
+    foreach(environment IN LISTS ENVIRONMENTS)
+        build_with("${environment}")
+    endforeach()
+
+elseif(PROMISE STREQUAL "panic-abort")
+    # A profile with panic = "abort" is refused with the reason.
+    expect_refusal("cannot be built with panic = \"abort\""
+        "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${WORK_DIR}" CARGO_PROFILE_DEV_PANIC=abort
+        "${CARGO}" check --locked --lib --manifest-path "${SOURCE}/Cargo.toml")
+
+elseif(PROMISE STREQUAL "old-rust")
+    # A Rust that is too old is named when the build is configured, with what it takes.
+    file(WRITE "${WORK_DIR}/rustc" "#!/bin/sh\nprintf 'rustc 1.63.0\\nhost: nowhere\\nrelease: 1.63.0\\n'\n")
+    file(CHMOD "${WORK_DIR}/rustc" PERMISSIONS OWNER_READ OWNER_EXECUTE)
+    expect_refusal("needs Rust [0-9.]+ or later, and .*/rustc is 1\\.63\\.0"
+        "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK_DIR}/build" "-DANTPOOL_RUSTC=${WORK_DIR}/rustc")
+
+else()
+    message(FATAL_ERROR "There is no promise of that name: ${PROMISE}")
+endif()
