@@ -17,23 +17,27 @@ endfunction()
 
 # ---- C++ -----------------------------------------------------------------------------------------
 
-set(cxx_compilers)
-if(have_gcc)
-    list(APPEND cxx_compilers "${ANTPOOL_GXX}")
-endif()
-if(have_clang)
-    list(APPEND cxx_compilers "${ANTPOOL_CLANGXX}")
-endif()
-foreach(compiler IN LISTS cxx_compilers)
-    cmake_path(GET compiler FILENAME name)
-    set(directory "${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}")
+# antpool_cxx_test(<name> <compiler> <-Dvariable=value>...)
+function(antpool_cxx_test name compiler)
     antpool_binding_test("${name}" 1200 "${CMAKE_CURRENT_BINARY_DIR}"
         "${CMAKE_CTEST_COMMAND}"
-        --build-and-test "${CMAKE_CURRENT_SOURCE_DIR}/cpp" "${directory}"
+        --build-and-test "${CMAKE_CURRENT_SOURCE_DIR}/cpp"
+            "${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}"
         --build-generator "${CMAKE_GENERATOR}" --build-noclean
         --build-options "-DCMAKE_PREFIX_PATH=${consumers_prefix}" "-DCMAKE_CXX_COMPILER=${compiler}"
+            ${ARGN}
         --test-command "${CMAKE_CTEST_COMMAND}" --output-on-failure)
-endforeach()
+endfunction()
+if(have_gcc)
+    antpool_cxx_test(g++ "${ANTPOOL_GXX}")
+endif()
+if(have_clang)
+    antpool_cxx_test(clang++ "${ANTPOOL_CLANGXX}")
+endif()
+if(have_libcxx)
+    antpool_cxx_test(clang++-libc++ "${ANTPOOL_CLANGXX}"
+        -DCMAKE_CXX_FLAGS=-stdlib=libc++ -DANTPOOL_CPP_STANDARDS=17)
+endif()
 
 # ---- Go ------------------------------------------------------------------------------------------
 

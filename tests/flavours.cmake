@@ -67,6 +67,10 @@ if(have_clang)
     antpool_flavour(clang "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
         LIBRARY "${shared}" BUILT_BY antpool_cargo)
 endif()
+if(have_libcxx)
+    antpool_flavour(libcxx "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
+        LIBRARY "${shared}" BUILT_BY antpool_cargo SETTINGS -DANTPOOL_FLAVOUR=libcxx)
+endif()
 
 antpool_needs(have_valgrind "valgrind" "it or gcc is not installed" ANTPOOL_VALGRIND AND have_gcc)
 if(have_valgrind)

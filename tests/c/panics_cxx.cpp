@@ -114,7 +114,7 @@ void leave_by_panic()
     antpool_panic("left");
 }
 
-void leave_by_thread_exit()
+[[maybe_unused]] void leave_by_thread_exit()
 {
     pthread_exit(nullptr);
 }
@@ -135,15 +135,18 @@ SPEC(destructors_run_before_the_handler_is_called)
     const antpool_task_fn leavers[] = {
         leave_with_witness<leave_by_exception>,
         leave_with_witness<leave_by_panic>,
+#if !defined(_LIBCPP_VERSION) // Whose unwinder is not the one that glibc ends threads with: a crash anywhere.
         leave_with_witness<leave_by_thread_exit>,
+#endif
     };
     for (antpool_task_fn leaver : leavers) {
         Order order = {false, false};
         run_task(pool, leaver, &order);
         CHECK(order.destroyed_first);
     }
-    CHECK_EQ(stats_of(pool).panicked, 3);
-    CHECK_EQ(stats_of(pool).lost, 1);
+    const int exits = int(sizeof leavers / sizeof leavers[0]) - 2;
+    CHECK_EQ(stats_of(pool).panicked, 2 + exits);
+    CHECK_EQ(stats_of(pool).lost, exits);
     spec_destroy(pool);
 }
 

@@ -106,6 +106,7 @@ SPEC(a_panic_passes_through_the_header_with_its_message)
     CHECK_EQ(pool.stats().lost, 0);
 }
 
+#if !defined(_LIBCPP_VERSION) // Whose unwinder is not the one that glibc ends threads with: a crash anywhere.
 SPEC(a_task_that_ends_its_thread_is_destroyed_and_the_pool_goes_on)
 {
     Heard heard;
@@ -117,6 +118,7 @@ SPEC(a_task_that_ends_its_thread_is_destroyed_and_the_pool_goes_on)
     CHECK_EQ(pool.stats().lost, 1);
     CHECK_EQ(pool.async([] { return 1; }).get(), 1);
 }
+#endif
 
 SPEC(an_exception_that_leaves_a_callback_is_logged)
 {
