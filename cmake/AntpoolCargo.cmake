@@ -64,11 +64,13 @@ function(antpool_cargo_library name)
     list(JOIN arg_FEATURES "," features)
 
     set(products "${antpool_shared_file}" "${antpool_soname}" libantpool.so)
-    set(copy_static)
+    set(make_static)
     if(staticlib IN_LIST arg_KINDS)
         list(APPEND products libantpool.a)
-        set(copy_static COMMAND "${CMAKE_COMMAND}" -E copy_if_different
-            "${output_dir}/libantpool.a" "${arg_DIRECTORY}/libantpool.a")
+        set(make_static COMMAND "${CMAKE_COMMAND}"
+            "-DARCHIVE=${output_dir}/libantpool.a" "-DOUTPUT=${arg_DIRECTORY}/libantpool.a"
+            "-DCOMPILER=${CMAKE_C_COMPILER}" "-DNM=${CMAKE_NM}" "-DOBJCOPY=${CMAKE_OBJCOPY}"
+            "-DAR=${CMAKE_AR}" -P "${PROJECT_SOURCE_DIR}/cmake/archive.cmake")
     endif()
     list(TRANSFORM products PREPEND "${arg_DIRECTORY}/")
 
@@ -85,7 +87,7 @@ function(antpool_cargo_library name)
             "${antpool_shared_file}" "${arg_DIRECTORY}/${antpool_soname}"
         COMMAND "${CMAKE_COMMAND}" -E create_symlink
             "${antpool_soname}" "${arg_DIRECTORY}/libantpool.so"
-        ${copy_static}
+        ${make_static}
         BYPRODUCTS ${products}
         WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
         COMMENT "Building the library with cargo (${name})"

@@ -38,6 +38,29 @@ foreach(promise IN ITEMS exports dynamic size)
     set_tests_properties("library/${promise}" PROPERTIES LABELS "library" TIMEOUT 60)
 endforeach()
 
+# The static library, with each linker.
+set(cxx_links)
+if(have_gcc)
+    list(APPEND cxx_links "ld|${ANTPOOL_GXX}")
+endif()
+if(have_lld)
+    list(APPEND cxx_links "lld|${ANTPOOL_CLANGXX} -fuse-ld=lld")
+endif()
+foreach(link IN LISTS cxx_links)
+    string(REGEX REPLACE "\\|.*" "" name "${link}")
+    string(REGEX REPLACE ".*\\|" "" command "${link}")
+    foreach(promise IN ITEMS plugin beside)
+        add_test(NAME "library/${promise}-${name}" COMMAND "${CMAKE_COMMAND}"
+            "-DPROMISE=${promise}" "-DLINK=${command}"
+            "-DARCHIVE=${antpool_lib_dir}/libantpool.a"
+            "-DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/include"
+            "-DSOURCES=${CMAKE_CURRENT_SOURCE_DIR}/consumers"
+            "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/library/${promise}-${name}"
+            "-DNM=${CMAKE_NM}" "-DRUSTC=${ANTPOOL_RUSTC}" -P "${check_dir}/archive.cmake")
+        set_tests_properties("library/${promise}-${name}" PROPERTIES LABELS "library" TIMEOUT 120)
+    endforeach()
+endforeach()
+
 # What programs are compiled against is what tests/abi has on record. `cmake --build build/check
 # --target abi-record` records it anew.
 find_program(ANTPOOL_ABIDW abidw)

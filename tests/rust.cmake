@@ -47,5 +47,6 @@ antpool_cargo_test(rust/loom cargo-loom "RUSTFLAGS=--cfg loom"
     COMMAND test --locked --release --lib -- --skip mutants::)
 antpool_cargo_test(rust/mutants cargo-loom "RUSTFLAGS=--cfg loom"
     COMMAND test --locked --release --lib -- mutants::)
+# Minutes on an idle machine; the models are finite, so that a limit could only meet a loaded one.
 set_tests_properties(rust/loom rust/mutants PROPERTIES
-    FAIL_REGULAR_EXPRESSION "ok\\. 0 passed")
+    TIMEOUT 14400 FAIL_REGULAR_EXPRESSION "ok\\. 0 passed")
