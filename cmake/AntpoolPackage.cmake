@@ -1,11 +1,6 @@
 # What cpack makes of an installation: packages for Debian, one to run programs with and one to build
 # them with, or one archive with everything.
 
-set(runtime_package "libantpool${PROJECT_VERSION_MAJOR}")
-if(PROJECT_VERSION_MAJOR EQUAL 0)
-    string(APPEND runtime_package ".${PROJECT_VERSION_MINOR}") # As in the name of the library.
-endif()
-set(dev_package libantpool-dev)
 foreach(component IN ITEMS runtime dev)
     install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" RENAME copyright
         DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/doc/${${component}_package}"
@@ -50,4 +45,5 @@ and pkg-config need to build programs.")
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS
     "${runtime_package} (= ${PROJECT_VERSION}), libc6-dev | libc-dev")
 set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS "cmake, pkg-config")
+set(CPACK_PROJECT_CONFIG_FILE "${PROJECT_SOURCE_DIR}/cmake/package_tools.cmake")
 include(CPack)

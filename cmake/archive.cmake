@@ -19,10 +19,12 @@ endif()
 execute_process(COMMAND "${COMPILER}" -r -nostdlib ${exported} "${ARCHIVE}" -o "${OUTPUT}.o"
     COMMAND_ERROR_IS_FATAL ANY)
 
-# What is local to an object must not be in a group either, which linkers tell apart by name.
+# What is local to an object must not be in a group either, which linkers tell apart by name. The
+# bitcode of several members, one after the other, is none.
 execute_process(
     COMMAND "${OBJCOPY}" --wildcard "--keep-global-symbol=antpool_*" --localize-hidden
-        --strip-debug --remove-section=.group "${OUTPUT}.o"
+        --strip-debug --remove-section=.group --remove-section=.llvmbc --remove-section=.llvmcmd
+        "${OUTPUT}.o"
     COMMAND_ERROR_IS_FATAL ANY)
 file(REMOVE "${OUTPUT}")
 execute_process(COMMAND "${AR}" rcsD "${OUTPUT}" "${OUTPUT}.o" COMMAND_ERROR_IS_FATAL ANY)

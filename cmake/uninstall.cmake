@@ -1,4 +1,5 @@
-# Removes the files named in MANIFEST, which the last installation from this build tree wrote.
+# Removes the files named in MANIFEST, which the last installation from this build tree wrote, and those
+# of the DIRECTORIES made for them that have nothing else in them.
 
 if(NOT EXISTS "${MANIFEST}")
     message(FATAL_ERROR "Nothing was installed from here: there is no ${MANIFEST}")
@@ -11,3 +12,17 @@ foreach(file IN LISTS files)
         file(REMOVE "${path}")
     endif()
 endforeach()
+
+file(STRINGS "${DIRECTORIES}" directories)
+set(left)
+foreach(directory IN LISTS directories)
+    file(GLOB others LIST_DIRECTORIES true "${directory}/*" "${directory}/.*")
+    list(FILTER others EXCLUDE REGEX "/\\.\\.?$")
+    if(others)
+        string(APPEND left "${directory}\n")
+    elseif(IS_DIRECTORY "${directory}")
+        message(STATUS "Removing ${directory}")
+        file(REMOVE_RECURSE "${directory}")
+    endif()
+endforeach()
+file(WRITE "${DIRECTORIES}" "${left}")

@@ -14,7 +14,7 @@ set_tests_properties(consumers/install PROPERTIES
 
 antpool_needs(have_pkg_config "consumers/pkg-config" "pkg-config is not installed"
     ANTPOOL_PKG_CONFIG)
-set(promises find_package requests destdir)
+set(promises find_package requests no-language destdir)
 if(have_pkg_config)
     list(APPEND promises pkg-config)
 endif()
@@ -33,6 +33,9 @@ foreach(promise IN LISTS promises)
 endforeach()
 # Each installation writes the list of installed files in the build directory.
 set_tests_properties(consumers/destdir PROPERTIES RESOURCE_LOCK install)
+if(have_pkg_config)
+    set_tests_properties(consumers/pkg-config PROPERTIES RESOURCE_LOCK install)
+endif()
 
 # ---- The sources ---------------------------------------------------------------------------------
 

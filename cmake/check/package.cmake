@@ -1,5 +1,5 @@
 # One PROMISE about the installed package, of which PREFIX holds a copy: find_package, requests,
-# pkg-config, or destdir.
+# no-language, pkg-config, or destdir.
 
 function(run)
     execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
@@ -83,6 +83,11 @@ elseif(PROMISE STREQUAL "requests")
         message(FATAL_ERROR "The static library is not missed:\n${text}")
     endif()
 
+elseif(PROMISE STREQUAL "no-language")
+    # A project that compiles nothing finds the package too.
+    run("${CMAKE_COMMAND}" -S "${SOURCE_DIR}/no-language" -B "${WORK_DIR}/build"
+        "-DCMAKE_PREFIX_PATH=${prefix}" "-DVERSION=${VERSION}" -Werror=dev)
+
 elseif(PROMISE STREQUAL "pkg-config")
     set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
     run("${PKG_CONFIG}" --exact-version=${VERSION} antpool)
@@ -102,9 +107,20 @@ elseif(PROMISE STREQUAL "pkg-config")
         run("${COMPILER}" "${SOURCE_DIR}/consumer.c" ${flags} ${rpath} -o "${WORK_DIR}/${kind}")
         run("${WORK_DIR}/${kind}")
     endforeach()
+    # What goes to /usr is where compilers look anyway, and is not said.
+    set(ENV{DESTDIR} "${WORK_DIR}/system")
+    run("${CMAKE_COMMAND}" --install "${BUILD_DIR}" --config "${CONFIG}" --prefix /usr)
+    set(ENV{PKG_CONFIG_PATH} "${WORK_DIR}/system/usr/${LIBDIR}/pkgconfig")
+    execute_process(COMMAND "${PKG_CONFIG}" --cflags --libs antpool
+        OUTPUT_VARIABLE flags OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+    string(STRIP "${flags}" flags)
+    if(NOT flags STREQUAL "-lantpool")
+        message(FATAL_ERROR "In /usr the flags are: ${flags}")
+    endif()
 
 elseif(PROMISE STREQUAL "destdir")
-    # Everything goes below DESTDIR, the same files as without; uninstall takes all of them away.
+    # Everything goes below DESTDIR, the same files as without; uninstall takes all of them away, and
+    # the directories that were made for them.
     set(ENV{DESTDIR} "${WORK_DIR}/stage")
     run("${CMAKE_COMMAND}" --install "${BUILD_DIR}" --config "${CONFIG}" --prefix /opt/antpool)
     file(GLOB_RECURSE staged RELATIVE "${WORK_DIR}/stage/opt/antpool" "${WORK_DIR}/stage/*")
@@ -114,8 +130,18 @@ elseif(PROMISE STREQUAL "destdir")
     endif()
     file(WRITE "${WORK_DIR}/stage/opt/antpool/${LIBDIR}/of-somebody-else" "")
     run("${CMAKE_COMMAND}" --build "${BUILD_DIR}" --config "${CONFIG}" --target uninstall)
-    file(GLOB_RECURSE left RELATIVE "${WORK_DIR}/stage/opt/antpool" "${WORK_DIR}/stage/*")
-    if(NOT left STREQUAL "${LIBDIR}/of-somebody-else")
+    file(GLOB_RECURSE left LIST_DIRECTORIES true RELATIVE "${WORK_DIR}/stage/opt/antpool"
+        "${WORK_DIR}/stage/opt/antpool/*")
+    if(NOT left STREQUAL "${LIBDIR};${LIBDIR}/of-somebody-else")
+        message(FATAL_ERROR "After uninstall: ${left}")
+    endif()
+    # What was there before stays, empty as it was.
+    file(REMOVE_RECURSE "${WORK_DIR}/stage")
+    file(MAKE_DIRECTORY "${WORK_DIR}/stage/opt/antpool/include")
+    run("${CMAKE_COMMAND}" --install "${BUILD_DIR}" --config "${CONFIG}" --prefix /opt/antpool)
+    run("${CMAKE_COMMAND}" --build "${BUILD_DIR}" --config "${CONFIG}" --target uninstall)
+    file(GLOB_RECURSE left LIST_DIRECTORIES true RELATIVE "${WORK_DIR}/stage" "${WORK_DIR}/stage/*")
+    if(NOT left STREQUAL "opt;opt/antpool;opt/antpool/include")
         message(FATAL_ERROR "After uninstall: ${left}")
     endif()
 
