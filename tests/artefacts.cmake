@@ -66,8 +66,9 @@ endforeach()
 find_program(ANTPOOL_ABIDW abidw)
 find_program(ANTPOOL_ABIDIFF abidiff)
 mark_as_advanced(ANTPOOL_ABIDW ANTPOOL_ABIDIFF)
-antpool_needs(have_abidiff "library/abi" "abidw and abidiff (abigail-tools) are not installed"
-    ANTPOOL_ABIDW AND ANTPOOL_ABIDIFF)
+antpool_needs(have_abidiff "library/abi"
+    ANTPOOL_ABIDW abidw "apt install abigail-tools"
+    ANTPOOL_ABIDIFF abidiff "apt install abigail-tools")
 if(have_abidiff)
     set(abi_check "${CMAKE_COMMAND}"
         "-DRECORD=${CMAKE_CURRENT_SOURCE_DIR}/abi/${antpool_soname}.abi"

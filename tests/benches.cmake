@@ -1,6 +1,7 @@
 # The benchmark programs still build, run, and count every task; what they print of speed is no test.
 
-antpool_needs(have_bench "benches" "Python 3, gcc or g++ is not installed" ANTPOOL_PYTHON AND have_gcc)
+antpool_needs(have_bench "benches" ${gcc_things}
+    ANTPOOL_PYTHON python3 "apt install python3")
 if(have_bench)
     # The runner by itself: that processes end, that no program holds it up, what the marks say.
     add_test(NAME benches/runner

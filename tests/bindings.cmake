@@ -42,7 +42,8 @@ endif()
 # ---- Go ------------------------------------------------------------------------------------------
 
 find_program(ANTPOOL_GO go HINTS /usr/local/go/bin)
-antpool_needs(have_go "consumers/go" "Go is not installed" ANTPOOL_GO AND ANTPOOL_PKG_CONFIG)
+antpool_needs(have_go "consumers/go" ANTPOOL_GO go "apt install golang-go"
+    ANTPOOL_PKG_CONFIG pkg-config "apt install pkg-config")
 if(have_go)
     set(go_module "${PROJECT_SOURCE_DIR}/bindings/go")
     cmake_path(GET ANTPOOL_GO PARENT_PATH go_directory)
@@ -60,13 +61,16 @@ endif()
 
 # ---- Python --------------------------------------------------------------------------------------
 
-set(python_status 1)
+set(found_pytest OFF)
 if(ANTPOOL_PYTHON)
     execute_process(COMMAND "${ANTPOOL_PYTHON}" -c "import pytest"
         RESULT_VARIABLE python_status OUTPUT_QUIET ERROR_QUIET)
+    if(python_status EQUAL 0)
+        set(found_pytest ON)
+    endif()
 endif()
-antpool_needs(have_python "consumers/python" "Python 3 with pytest is not installed"
-    ANTPOOL_PYTHON AND python_status EQUAL 0)
+antpool_needs(have_python "consumers/python" ANTPOOL_PYTHON python3 "apt install python3"
+    found_pytest pytest "pip install pytest")
 if(have_python)
     antpool_binding_test(python 1200 "${PROJECT_SOURCE_DIR}/bindings/python"
         "${ANTPOOL_PYTHON}" -m pytest -q -rs)

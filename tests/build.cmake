@@ -12,6 +12,7 @@ endfunction()
 
 antpool_build_test(panic-abort panic-abort)
 antpool_build_test(old-rust old-rust)
+antpool_build_test(left-out left-out)
 
 # Each compiler, and clang with its own C++ library too.
 set(cxx_commands)

@@ -12,8 +12,8 @@ set_tests_properties(consumers/install PROPERTIES
 
 # ---- The package ---------------------------------------------------------------------------------
 
-antpool_needs(have_pkg_config "consumers/pkg-config" "pkg-config is not installed"
-    ANTPOOL_PKG_CONFIG)
+antpool_needs(have_pkg_config "consumers/pkg-config"
+    ANTPOOL_PKG_CONFIG pkg-config "apt install pkg-config")
 set(promises find_package requests no-language destdir)
 if(have_pkg_config)
     list(APPEND promises pkg-config)
@@ -39,8 +39,8 @@ endif()
 
 # ---- The sources ---------------------------------------------------------------------------------
 
-antpool_needs(have_make "consumers/…-make" "make is not installed" ANTPOOL_MAKE)
-antpool_needs(have_ninja "consumers/…-ninja" "ninja is not installed" ANTPOOL_NINJA)
+antpool_needs(have_make "consumers/…-make" ANTPOOL_MAKE make "apt install make")
+antpool_needs(have_ninja "consumers/…-ninja" ANTPOOL_NINJA ninja "apt install ninja-build")
 
 # antpool_subproject_test(<short name> <generator>)
 function(antpool_subproject_test short generator)

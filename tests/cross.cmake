@@ -5,10 +5,11 @@ set(cross_toolchain "${PROJECT_SOURCE_DIR}/cmake/toolchains/aarch64-linux-gnu.cm
 find_program(ANTPOOL_AARCH64_GXX aarch64-linux-gnu-g++)
 find_program(ANTPOOL_AARCH64_QEMU qemu-aarch64)
 mark_as_advanced(ANTPOOL_AARCH64_GXX ANTPOOL_AARCH64_QEMU)
+file(GLOB aarch64_rust "${sysroot}/lib/rustlib/aarch64-unknown-linux-gnu")
 antpool_needs(have_aarch64 "aarch64"
-    "g++-aarch64-linux-gnu, qemu-user, or Rust's target aarch64-unknown-linux-gnu is not installed"
-    ANTPOOL_AARCH64_GXX AND ANTPOOL_AARCH64_QEMU
-    AND EXISTS "${sysroot}/lib/rustlib/aarch64-unknown-linux-gnu")
+    ANTPOOL_AARCH64_GXX aarch64-linux-gnu-g++ "apt install g++-aarch64-linux-gnu"
+    ANTPOOL_AARCH64_QEMU qemu-aarch64 "apt install qemu-user"
+    aarch64_rust "Rust for it" "rustup target add aarch64-unknown-linux-gnu")
 if(have_aarch64)
     set(cross_dir "${CMAKE_CURRENT_BINARY_DIR}/aarch64")
     ExternalProject_Add(antpool_aarch64

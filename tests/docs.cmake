@@ -7,13 +7,13 @@ mark_as_advanced(ANTPOOL_MANDOC)
 add_test(NAME docs/man-complete COMMAND "${CMAKE_COMMAND}"
     -DPROMISE=man-complete "-DMAN_DIR=${PROJECT_BINARY_DIR}/docs/man/man3"
     "-DHEADER=${PROJECT_SOURCE_DIR}/include/antpool.h" -P "${check_dir}/docs.cmake")
-antpool_needs(have_mandoc "docs/man-lint" "mandoc is not installed" ANTPOOL_MANDOC)
+antpool_needs(have_mandoc "docs/man-lint" ANTPOOL_MANDOC mandoc "apt install mandoc")
 if(have_mandoc)
     add_test(NAME docs/man-lint COMMAND "${CMAKE_COMMAND}"
         -DPROMISE=man-lint "-DMAN_DIR=${PROJECT_BINARY_DIR}/docs/man/man3"
         "-DMANDOC=${ANTPOOL_MANDOC}" -P "${check_dir}/docs.cmake")
 endif()
-antpool_needs(have_doxygen "docs/reference" "Doxygen is not installed" ANTPOOL_DOXYGEN)
+antpool_needs(have_doxygen "docs/reference" ANTPOOL_DOXYGEN doxygen "apt install doxygen")
 if(have_doxygen)
     add_test(NAME docs/reference COMMAND "${CMAKE_COMMAND}"
         -DPROMISE=reference "-DBUILD_DIR=${PROJECT_BINARY_DIR}"

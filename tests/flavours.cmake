@@ -72,7 +72,8 @@ if(have_libcxx)
         LIBRARY "${shared}" BUILT_BY antpool_cargo SETTINGS -DANTPOOL_FLAVOUR=libcxx)
 endif()
 
-antpool_needs(have_valgrind "valgrind" "it or gcc is not installed" ANTPOOL_VALGRIND AND have_gcc)
+antpool_needs(have_valgrind "valgrind" ${gcc_things}
+    ANTPOOL_VALGRIND valgrind "apt install valgrind")
 if(have_valgrind)
     antpool_flavour(valgrind "${ANTPOOL_GCC}" "${ANTPOOL_GXX}"
         LIBRARY "${shared}" BUILT_BY antpool_cargo
@@ -83,8 +84,9 @@ set(clang_asan OFF)
 if(have_clang)
     antpool_can_link(clang_asan c "${ANTPOOL_CLANG}" -fsanitize=address,undefined)
 endif()
-antpool_needs(have_asan "asan" "clang or rustc is here without its sanitizers, or not at all"
-    asan_runtime AND clang_asan)
+antpool_needs(have_asan "asan" ${clang_things}
+    clang_asan "clang's sanitizers" "apt install libclang-rt-dev"
+    asan_runtime "Rust's sanitizers" "rustup default stable")
 if(have_asan)
     antpool_instrumented(antpool_asan "-Zsanitizer=address" asan)
     antpool_flavour(asan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
@@ -92,8 +94,8 @@ if(have_asan)
         SETTINGS -DANTPOOL_FLAVOUR=asan)
 endif()
 
-antpool_needs(have_tsan "tsan" "clang is not installed, or rustc has no sanitizers"
-    tsan_runtime AND have_clang)
+antpool_needs(have_tsan "tsan" ${clang_things}
+    tsan_runtime "Rust's sanitizers" "rustup default stable")
 if(have_tsan)
     # TSan cannot follow a thread from stack to stack: fibers are threads that take turns there.
     antpool_instrumented(antpool_tsan

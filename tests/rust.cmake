@@ -27,8 +27,8 @@ function(antpool_find_component result subcommand)
 endfunction()
 antpool_find_component(found_clippy clippy)
 antpool_find_component(found_rustfmt fmt)
-antpool_needs(have_clippy "rust/clippy" "rustup component add clippy" found_clippy)
-antpool_needs(have_rustfmt "rust/fmt" "rustup component add rustfmt" found_rustfmt)
+antpool_needs(have_clippy "rust/clippy" found_clippy clippy "rustup component add clippy")
+antpool_needs(have_rustfmt "rust/fmt" found_rustfmt rustfmt "rustup component add rustfmt")
 
 antpool_cargo_test(rust/test cargo-debug COMMAND test --locked)
 antpool_cargo_test(rust/doc cargo-debug "RUSTDOCFLAGS=-D warnings"

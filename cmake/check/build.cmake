@@ -1,4 +1,5 @@
-# One PROMISE about building the library from its sources: shim, flags, panic-abort or old-rust.
+# One PROMISE about building the library from its sources: shim, flags, panic-abort, old-rust
+# or left-out.
 
 function(run)
     execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
@@ -71,6 +72,12 @@ elseif(PROMISE STREQUAL "old-rust")
     file(CHMOD "${WORK_DIR}/rustc" PERMISSIONS OWNER_READ OWNER_EXECUTE)
     expect_refusal("needs Rust [0-9.]+ or later, and .*/rustc is 1\\.63\\.0"
         "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK_DIR}/build" "-DANTPOOL_RUSTC=${WORK_DIR}/rustc")
+
+elseif(PROMISE STREQUAL "left-out")
+    # A check that cannot be done here is named with what it needs and the command that gets it.
+    expect_refusal("docs/man-lint needs mandoc \\(apt install mandoc\\)"
+        "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK_DIR}/build"
+        -DANTPOOL_MANDOC=OFF -DANTPOOL_REQUIRE_ALL=ON)
 
 else()
     message(FATAL_ERROR "There is no promise of that name: ${PROMISE}")

@@ -1,5 +1,5 @@
-# Makes the packages the way README.md says: the archive, unpacked into WORK_DIR/unpacked, and where
-# there is DPKG the packages for Debian, in WORK_DIR/deb.
+# Makes the packages the way README.md says: the archive, unpacked into WORK_DIR/unpacked, and
+# WITH_DEB the packages for Debian, in WORK_DIR/deb.
 
 function(run)
     execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
@@ -21,6 +21,17 @@ file(GLOB archive "${WORK_DIR}/tarball/antpool-*.tar.gz")
 file(ARCHIVE_EXTRACT INPUT "${archive}" DESTINATION "${WORK_DIR}/tarball")
 string(REGEX REPLACE "\\.tar\\.gz$" "" unpacked "${archive}")
 file(RENAME "${unpacked}" "${WORK_DIR}/unpacked")
-if(DPKG)
+if(WITH_DEB)
     make_packages(deb DEB -UCMAKE_INSTALL_LIBDIR)
+endif()
+
+# Without what it takes, packages for Debian are refused, and it is named.
+execute_process(
+    COMMAND "${CMAKE_CPACK_COMMAND}" -G DEB --config "${WORK_DIR}/build/CPackConfig.cmake"
+        -B "${WORK_DIR}/refused"
+        -D "CMAKE_FIND_ROOT_PATH=${WORK_DIR}/nowhere" -D CMAKE_FIND_ROOT_PATH_MODE_PROGRAM=ONLY
+    RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
+file(GLOB packages "${WORK_DIR}/refused/*.deb")
+if(status EQUAL 0 OR packages OR NOT text MATCHES "dpkg-shlibdeps, which is in the package[ \n]+dpkg-dev")
+    message(FATAL_ERROR "Not refused: ${packages}\n${text}")
 endif()
