@@ -1,14 +1,14 @@
-# Runs the examples HELLO and CHECKSUM, the second over the files of this project in SOURCE, and
-# compares what the pool's workers found with what checksum finds one file after the other.
+# Runs the examples CHECKSUM, over some files of this project in SOURCE, and HELLO. What the pool's
+# workers found is compared with what checksum finds one file after the other.
 
-file(GLOB tree RELATIVE "${SOURCE}" "${SOURCE}/*")
-list(FILTER tree EXCLUDE REGEX "^(\\.|build|target)") # Not what building leaves behind.
+set(files include examples-c/checksum)
 
 # Runs a program in the source tree and shows its output, which it leaves in <output>.
 function(show output program)
     cmake_path(GET program FILENAME name)
     list(JOIN ARGN " " arguments)
-    message("\n$ ${name} ${arguments}")
+    string(STRIP "${name} ${arguments}" command)
+    execute_process(COMMAND "${CMAKE_COMMAND}" -E echo "\n$ ${command}")
     execute_process(COMMAND "${program}" ${ARGN}
         WORKING_DIRECTORY "${SOURCE}"
         OUTPUT_VARIABLE text ECHO_OUTPUT_VARIABLE
@@ -16,10 +16,8 @@ function(show output program)
     set(${output} "${text}" PARENT_SCOPE)
 endfunction()
 
-show(greeting "${HELLO}")
-show(pooled "${CHECKSUM}" ${tree})
-
-execute_process(COMMAND "${CHECKSUM}" -j 0 ${tree}
+show(pooled "${CHECKSUM}" ${files})
+execute_process(COMMAND "${CHECKSUM}" -j 0 ${files}
     WORKING_DIRECTORY "${SOURCE}"
     OUTPUT_VARIABLE sequential
     COMMAND_ERROR_IS_FATAL ANY)
@@ -28,5 +26,8 @@ if(pooled STREQUAL "" OR NOT pooled STREQUAL sequential)
 endif()
 string(REGEX MATCHALL "\n" lines "${pooled}")
 list(LENGTH lines count)
-message("\n${count} files hashed by a pool; "
-    "one after the other (checksum -j 0) gives the same ${count} lines.\n")
+string(CONCAT comparison "\n${count} files hashed by a pool; "
+    "one after the other (checksum -j 0) gives the same ${count} lines.")
+execute_process(COMMAND "${CMAKE_COMMAND}" -E echo "${comparison}")
+
+show(greeting "${HELLO}")
