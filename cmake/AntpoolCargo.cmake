@@ -39,6 +39,27 @@ if(NOT ANTPOOL_CARGO_TARGET STREQUAL cargo_host)
     endif()
 endif()
 
+# Linked here, the library needs the glibc of this system, whose symbols have the newest versions.
+# cargo-zigbuild links it against those of an older one instead, but with an unwinder of its own, which
+# would not know the frames of the process's: libgcc_s has to come first.
+set(ANTPOOL_GLIBC "" CACHE STRING "The oldest glibc that the library is to run on, such as 2.28")
+set(cargo_rustc "${ANTPOOL_CARGO}" rustc)
+set(cargo_platform "${ANTPOOL_CARGO_TARGET}")
+if(ANTPOOL_GLIBC)
+    find_program(ANTPOOL_ZIGBUILD cargo-zigbuild)
+    mark_as_advanced(ANTPOOL_ZIGBUILD)
+    if(NOT ANTPOOL_ZIGBUILD)
+        message(FATAL_ERROR "ANTPOOL_GLIBC needs cargo-zigbuild: pip install cargo-zigbuild ziglang")
+    endif()
+    execute_process(COMMAND "${CMAKE_C_COMPILER}" -print-file-name=libgcc_s.so.1
+        OUTPUT_VARIABLE libgcc_s OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+    file(MAKE_DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/libgcc_s")
+    file(CREATE_LINK "${libgcc_s}" "${CMAKE_CURRENT_BINARY_DIR}/libgcc_s/libgcc_s.so.1" SYMBOLIC)
+    set(cargo_rustc "${ANTPOOL_ZIGBUILD}" rustc --config
+        "target.${ANTPOOL_CARGO_TARGET}.rustflags=['-Lnative=${CMAKE_CURRENT_BINARY_DIR}/libgcc_s', '-ldylib:+verbatim=libgcc_s.so.1']")
+    string(APPEND cargo_platform ".${ANTPOOL_GLIBC}")
+endif()
+
 # The ABI is that of a minor version while the major one is 0; build.rs writes the same name
 # into the library.
 set(antpool_soname libantpool.so.${PROJECT_VERSION_MAJOR})
@@ -77,8 +98,8 @@ function(antpool_cargo_library name)
     add_custom_target(${name} ALL
         COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${cargo_dir}"
             "CC=${CMAKE_C_COMPILER}" "CXX=${CMAKE_CXX_COMPILER}" ${cargo_linker} ${arg_ENVIRONMENT}
-            "${ANTPOOL_CARGO}" rustc --locked --lib --crate-type "${crate_types}"
-            --profile "${arg_PROFILE}" --target "${ANTPOOL_CARGO_TARGET}"
+            ${cargo_rustc} --locked --lib --crate-type "${crate_types}"
+            --profile "${arg_PROFILE}" --target "${cargo_platform}"
             "--features=${features}"
         COMMAND "${CMAKE_COMMAND}" -E make_directory "${arg_DIRECTORY}"
         COMMAND "${CMAKE_COMMAND}" -E copy_if_different

@@ -27,11 +27,16 @@ if(have_clang)
 endif()
 
 # The shared object.
-foreach(promise IN ITEMS exports dynamic size)
+execute_process(COMMAND getconf GNU_LIBC_VERSION OUTPUT_VARIABLE system_glibc
+    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+string(REGEX REPLACE "^glibc " "" system_glibc "${system_glibc}")
+foreach(promise IN ITEMS exports dynamic glibc size)
     add_test(NAME "library/${promise}" COMMAND "${CMAKE_COMMAND}"
         "-DPROMISE=${promise}"
         "-DLIBRARY=${antpool_lib_dir}/${antpool_shared_file}" "-DSONAME=${antpool_soname}"
         "-DHEADER=${PROJECT_SOURCE_DIR}/include/antpool.h"
+        "-DDOCUMENT=${PROJECT_SOURCE_DIR}/docs/packaging.md" "-DRELEASE=${rustc_release}"
+        "-DBUILT=on glibc" "-DSYSTEM_GLIBC=${system_glibc}"
         "-DOUTPUT_DIR=${CMAKE_CURRENT_BINARY_DIR}/library"
         "-DNM=${CMAKE_NM}" "-DREADELF=${CMAKE_READELF}" "-DSTRIP=${CMAKE_STRIP}"
         -P "${check_dir}/library.cmake")

@@ -7,17 +7,21 @@ The environment variable ``ANTPOOL_WHEEL_LIBRARY`` says where it comes from:
 - the path of a ``libantpool.so``, such as that of an installed one: it is copied;
 - ``none``: the wheel carries no library and serves every platform; the package then looks for an
   installed one.
+
+The wheel's tag says which glibc the library needs, as its symbol versions do.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sysconfig
 from pathlib import Path
 from typing import Any, Dict
 
+from elftools.elf.elffile import ELFFile
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "ANTPOOL_WHEEL_LIBRARY"
@@ -37,8 +41,20 @@ class LibraryHook(BuildHookInterface):  # type: ignore[type-arg]
         build_data["force_include"][str(library.resolve())] = "antpool/libantpool.so"
         build_data["pure_python"] = False
         # Any Python 3 will do, as ctypes asks for no extension module, but this platform only.
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        build_data["tag"] = f"py3-none-{platform}"
+        build_data["tag"] = f"py3-none-{platform_of(library)}"
+
+
+def platform_of(library: Path) -> str:
+    """The platform tag that is true of `library`: manylinux with the glibc that it needs."""
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    with library.open("rb") as file:
+        needed = ELFFile(file).get_section_by_name(".gnu.version_r")
+        versions = [version.name for _, of_file in needed.iter_versions() for version in of_file]
+    glibc = [re.fullmatch(r"GLIBC_(\d+)\.(\d+)(\.\d+)?", name) for name in versions]
+    oldest = max(((int(found[1]), int(found[2])) for found in glibc if found), default=None)
+    if oldest is None:
+        return platform
+    return platform.replace("linux", "manylinux_{}_{}".format(*oldest))
 
 
 def built_by_cargo(root: Path) -> Path:

@@ -1,4 +1,4 @@
-# One PROMISE about the shared object LIBRARY: exports, dynamic or size.
+# One PROMISE about the shared object LIBRARY: exports, dynamic, glibc or size.
 
 function(run output)
     execute_process(COMMAND ${ARGN} OUTPUT_VARIABLE text COMMAND_ERROR_IS_FATAL ANY)
@@ -40,16 +40,40 @@ elseif(PROMISE STREQUAL "dynamic")
         endif()
     endforeach()
 
+elseif(PROMISE STREQUAL "glibc")
+    # Built in the way that BUILT says, it needs the glibc that DOCUMENT says, and no newer one.
+    file(STRINGS "${DOCUMENT}" row REGEX "^\\| [^|]*${BUILT}[^|]* \\| GLIBC_[0-9.]+ \\|")
+    string(REGEX MATCH "GLIBC_([0-9.]+)" promised "${row}")
+    set(promised "${CMAKE_MATCH_1}")
+    run(versions "${READELF}" --version-info --wide "${LIBRARY}")
+    string(REGEX MATCHALL "GLIBC_[0-9.]+" needed "${versions}")
+    list(TRANSFORM needed REPLACE "GLIBC_" "")
+    list(SORT needed COMPARE NATURAL ORDER DESCENDING)
+    list(GET needed 0 needed)
+    message("needed: ${needed}, promised: ${promised}")
+    # Linked on an older system it needs less.
+    if(NOT promised OR needed VERSION_GREATER promised
+            OR (NOT needed VERSION_EQUAL promised AND SYSTEM_GLIBC VERSION_GREATER_EQUAL promised))
+        message(FATAL_ERROR "It needs GLIBC_${needed}, and ${DOCUMENT} says: ${row}")
+    endif()
+
 elseif(PROMISE STREQUAL "size")
-    # Stripped it is below 500 kB.
+    # Stripped it is below the limit for the RELEASE of Rust that DOCUMENT says.
+    file(READ "${DOCUMENT}" document)
+    string(REGEX MATCH "less than ([0-9]+) kB with a current Rust, and less than ([0-9]+) kB with Rust 1\\.85"
+        promised "${document}")
+    set(limit "${CMAKE_MATCH_1}000")
+    if(RELEASE VERSION_LESS 1.90)
+        set(limit "${CMAKE_MATCH_2}000")
+    endif()
     file(MAKE_DIRECTORY "${OUTPUT_DIR}")
     run(nothing "${STRIP}" -o "${OUTPUT_DIR}/stripped.so" "${LIBRARY}")
     file(SIZE "${OUTPUT_DIR}/stripped.so" size)
-    message("stripped: ${size} bytes")
-    if(size GREATER_EQUAL 500000)
-        message(FATAL_ERROR "More than 499999 bytes")
+    message("stripped: ${size} bytes, made by Rust ${RELEASE}")
+    if(NOT promised OR size GREATER_EQUAL limit)
+        message(FATAL_ERROR "${DOCUMENT} says: ${promised}")
     endif()
 
 else()
-    message(FATAL_ERROR "PROMISE is exports, dynamic or size, and not: ${PROMISE}")
+    message(FATAL_ERROR "PROMISE is exports, dynamic, glibc or size, and not: ${PROMISE}")
 endif()

@@ -13,9 +13,9 @@ import pytest
 import antpool
 from conftest import BINDING, SLOW_S
 
-BUILDS = importlib.util.find_spec("pip") and importlib.util.find_spec("hatchling")
+BUILDS = all(importlib.util.find_spec(name) for name in ("pip", "hatchling", "elftools"))
 
-pytestmark = pytest.mark.skipif(not BUILDS, reason="pip and hatchling are not installed")
+pytestmark = pytest.mark.skipif(not BUILDS, reason="pip, hatchling or pyelftools is not installed")
 
 PROGRAM = """
 import antpool
@@ -61,6 +61,15 @@ def test_a_wheel_can_carry_an_installed_library(tmp_path):
     assert_carries_a_library(build(tmp_path, library_file()), tmp_path)
 
 
+def test_the_tag_of_a_wheel_is_true_of_its_library(tmp_path):
+    pytest.importorskip("auditwheel")
+    wheel = build(tmp_path, library_file())
+    command = [sys.executable, "-m", "auditwheel", "show", wheel]
+    report = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=SLOW_S)
+    tag = wheel.stem.split("-")[-1]
+    assert f'consistent with the following platform tag: "{tag}"' in " ".join(report.stdout.split())
+
+
 def test_a_wheel_without_a_library_finds_an_installed_one(tmp_path):
     wheel = build(tmp_path, "none")
     assert wheel.name == f"antpool-{antpool.__version__}-py3-none-any.whl"
@@ -102,6 +111,6 @@ FILTER = {"filter": "data"} if sys.version_info >= (3, 12) else {}
 
 
 def assert_carries_a_library(wheel, tmp_path):
-    assert wheel.name.startswith(f"antpool-{antpool.__version__}-py3-none-linux_")
+    assert wheel.name.startswith(f"antpool-{antpool.__version__}-py3-none-manylinux_")
     printed, carried = run_installed(wheel, tmp_path)
     assert printed == f"45 {carried}"
