@@ -30,41 +30,48 @@ endif()
 execute_process(COMMAND getconf GNU_LIBC_VERSION OUTPUT_VARIABLE system_glibc
     OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
 string(REGEX REPLACE "^glibc " "" system_glibc "${system_glibc}")
-foreach(promise IN ITEMS exports dynamic glibc size)
-    add_test(NAME "library/${promise}" COMMAND "${CMAKE_COMMAND}"
-        "-DPROMISE=${promise}"
-        "-DLIBRARY=${antpool_lib_dir}/${antpool_shared_file}" "-DSONAME=${antpool_soname}"
-        "-DHEADER=${PROJECT_SOURCE_DIR}/include/antpool.h"
-        "-DDOCUMENT=${PROJECT_SOURCE_DIR}/docs/packaging.md" "-DRELEASE=${rustc_release}"
-        "-DBUILT=on glibc" "-DSYSTEM_GLIBC=${system_glibc}"
-        "-DOUTPUT_DIR=${CMAKE_CURRENT_BINARY_DIR}/library"
-        "-DNM=${CMAKE_NM}" "-DREADELF=${CMAKE_READELF}" "-DSTRIP=${CMAKE_STRIP}"
-        -P "${check_dir}/library.cmake")
-    set_tests_properties("library/${promise}" PROPERTIES LABELS "library" TIMEOUT 60)
-endforeach()
 
-# The static library, with each linker.
-set(cxx_links)
-if(have_gcc)
-    list(APPEND cxx_links "ld|${ANTPOOL_GXX}")
+# antpool_library_tests(<suffix> <directory> <how docs/packaging.md says that it is built>)
+function(antpool_library_tests suffix directory built)
+    foreach(promise IN ITEMS exports dynamic glibc size)
+        set(test "library/${promise}${suffix}")
+        add_test(NAME "${test}" COMMAND "${CMAKE_COMMAND}"
+            "-DPROMISE=${promise}"
+            "-DLIBRARY=${directory}/${antpool_shared_file}" "-DSONAME=${antpool_soname}"
+            "-DHEADER=${PROJECT_SOURCE_DIR}/include/antpool.h"
+            "-DDOCUMENT=${PROJECT_SOURCE_DIR}/docs/packaging.md" "-DRELEASE=${rustc_release}"
+            "-DBUILT=${built}" "-DSYSTEM_GLIBC=${system_glibc}"
+            "-DOUTPUT_DIR=${CMAKE_CURRENT_BINARY_DIR}/${test}"
+            "-DNM=${CMAKE_NM}" "-DREADELF=${CMAKE_READELF}" "-DSTRIP=${CMAKE_STRIP}"
+            -P "${check_dir}/library.cmake")
+        set_tests_properties("${test}" PROPERTIES LABELS "library" TIMEOUT 60)
+    endforeach()
+endfunction()
+antpool_library_tests("" "${antpool_lib_dir}" "on glibc")
+if(have_zigbuild)
+    antpool_library_tests(-portable "${portable_dir}/lib" "ANTPOOL_GLIBC")
 endif()
-if(have_lld)
-    list(APPEND cxx_links "lld|${ANTPOOL_CLANGXX} -fuse-ld=lld")
-endif()
-foreach(link IN LISTS cxx_links)
-    string(REGEX REPLACE "\\|.*" "" name "${link}")
-    string(REGEX REPLACE ".*\\|" "" command "${link}")
+
+# antpool_archive_tests(<name> <C++ compiler> <option>...): the static library, with one linker.
+function(antpool_archive_tests name)
+    list(JOIN ARGN " " link)
     foreach(promise IN ITEMS plugin beside)
-        add_test(NAME "library/${promise}-${name}" COMMAND "${CMAKE_COMMAND}"
-            "-DPROMISE=${promise}" "-DLINK=${command}"
-            "-DARCHIVE=${antpool_lib_dir}/libantpool.a"
+        set(test "library/${promise}-${name}")
+        add_test(NAME "${test}" COMMAND "${CMAKE_COMMAND}"
+            "-DPROMISE=${promise}" "-DLINK=${link}" "-DARCHIVE=${antpool_lib_dir}/libantpool.a"
             "-DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/include"
             "-DSOURCES=${CMAKE_CURRENT_SOURCE_DIR}/consumers"
-            "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/library/${promise}-${name}"
+            "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/${test}"
             "-DNM=${CMAKE_NM}" "-DRUSTC=${ANTPOOL_RUSTC}" -P "${check_dir}/archive.cmake")
-        set_tests_properties("library/${promise}-${name}" PROPERTIES LABELS "library" TIMEOUT 120)
+        set_tests_properties("${test}" PROPERTIES LABELS "library" TIMEOUT 120)
     endforeach()
-endforeach()
+endfunction()
+if(have_gcc)
+    antpool_archive_tests(ld "${ANTPOOL_GXX}")
+endif()
+if(have_lld)
+    antpool_archive_tests(lld "${ANTPOOL_CLANGXX}" -fuse-ld=lld)
+endif()
 
 # What programs are compiled against is what tests/abi has on record. `cmake --build build/check
 # --target abi-record` records it anew.

@@ -69,7 +69,27 @@ if(have_clang)
 endif()
 if(have_libcxx)
     antpool_flavour(libcxx "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
-        LIBRARY "${shared}" BUILT_BY antpool_cargo SETTINGS -DANTPOOL_FLAVOUR=libcxx)
+        LIBRARY "${shared}" BUILT_BY antpool_cargo
+        SETTINGS "-DANTPOOL_PROGRAMS=*.cpp" -DCMAKE_CXX_FLAGS=-stdlib=libc++)
+endif()
+
+# The library that runs on an older glibc, made the way docs/packaging.md says. Its tests are of what is
+# linked in another way there: threads, and what unwinds.
+find_program(ANTPOOL_ZIGBUILD cargo-zigbuild)
+antpool_needs(have_zigbuild "portable" ${gcc_things}
+    ANTPOOL_ZIGBUILD cargo-zigbuild "pip install cargo-zigbuild ziglang")
+if(have_zigbuild)
+    set(portable_dir "${CMAKE_CURRENT_BINARY_DIR}/portable")
+    ExternalProject_Add(antpool_portable
+        SOURCE_DIR "${PROJECT_SOURCE_DIR}"
+        BINARY_DIR "${portable_dir}"
+        PREFIX "${portable_dir}-steps"
+        BUILD_ALWAYS ON
+        INSTALL_COMMAND ""
+        CMAKE_ARGS -DANTPOOL_GLIBC=2.28 -DANTPOOL_BUILD_TESTS=OFF -DANTPOOL_BUILD_EXAMPLES=OFF)
+    antpool_flavour(portable "${ANTPOOL_GCC}" "${ANTPOOL_GXX}"
+        LIBRARY "${portable_dir}/lib/libantpool.so" BUILT_BY antpool_portable
+        SETTINGS "-DANTPOOL_PROGRAMS=panics*$<SEMICOLON>fiber_cxx.cpp$<SEMICOLON>lost.c$<SEMICOLON>workers.c")
 endif()
 
 antpool_needs(have_valgrind "valgrind" ${gcc_things}

@@ -25,7 +25,8 @@ if(PROMISE STREQUAL "exports")
     endif()
 
 elseif(PROMISE STREQUAL "dynamic")
-    # It has its name, stays when it is closed, and needs the C library and the unwinder only.
+    # It has its name, stays when it is closed, and needs the C library, of which older versions are in
+    # three files, and the unwinder only.
     run(dynamic "${READELF}" --dynamic --wide "${LIBRARY}")
     if(NOT dynamic MATCHES "\\(SONAME\\)[^\n]*\\[([^]\n]+)\\]" OR NOT CMAKE_MATCH_1 STREQUAL SONAME)
         message(FATAL_ERROR "Its SONAME is not ${SONAME}:\n${dynamic}")
@@ -35,10 +36,13 @@ elseif(PROMISE STREQUAL "dynamic")
     endif()
     string(REGEX MATCHALL "\\(NEEDED\\)[^\n]*" needed_lines "${dynamic}")
     foreach(line IN LISTS needed_lines)
-        if(NOT line MATCHES "\\[(libc\\.so\\.|libgcc_s\\.so\\.|ld-linux)")
+        if(NOT line MATCHES "\\[((libc|libpthread|libdl)\\.so\\.|libgcc_s\\.so\\.|ld-linux)")
             message(FATAL_ERROR "It needs more than libc and libgcc_s: ${line}")
         endif()
     endforeach()
+    if(NOT dynamic MATCHES "\\(NEEDED\\)[^\n]*libgcc_s")
+        message(FATAL_ERROR "It has an unwinder of its own:\n${dynamic}")
+    endif()
 
 elseif(PROMISE STREQUAL "glibc")
     # Built in the way that BUILT says, it needs the glibc that DOCUMENT says, and no newer one.
@@ -60,11 +64,11 @@ elseif(PROMISE STREQUAL "glibc")
 elseif(PROMISE STREQUAL "size")
     # Stripped it is below the limit for the RELEASE of Rust that DOCUMENT says.
     file(READ "${DOCUMENT}" document)
-    string(REGEX MATCH "less than ([0-9]+) kB with a current Rust, and less than ([0-9]+) kB with Rust 1\\.85"
+    string(REGEX MATCH "less than ([0-9]+) kB with Rust ([0-9.]+) or later, and less than ([0-9]+) kB"
         promised "${document}")
     set(limit "${CMAKE_MATCH_1}000")
-    if(RELEASE VERSION_LESS 1.90)
-        set(limit "${CMAKE_MATCH_2}000")
+    if(RELEASE VERSION_LESS CMAKE_MATCH_2)
+        set(limit "${CMAKE_MATCH_3}000")
     endif()
     file(MAKE_DIRECTORY "${OUTPUT_DIR}")
     run(nothing "${STRIP}" -o "${OUTPUT_DIR}/stripped.so" "${LIBRARY}")
