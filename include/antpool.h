@@ -179,9 +179,13 @@
 /**
  * What a fallible call says. ANTPOOL_OK is 0, every error is greater than 0.
  *
- * The numbers are part of the ABI and never change.
+ * The numbers are part of the ABI and never change. An `int` holds any of them.
  */
 typedef enum antpool_status_t {
+    /**
+     * No status: no call returns it. A negative number makes the type as signed as `int` is.
+     */
+    ANTPOOL_ERR_UNKNOWN = -1,
     /**
      * It was done.
      */
@@ -653,6 +657,7 @@ enum antpool_status_t antpool_wait_fd(int fd,
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `f` is NULL.
  * - ANTPOOL_ERR_SPAWN: the system refused the first of the threads, now or less than a tenth of a
  *   second ago; `f` was not called. While there are others the call waits for one of them.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory; `f` was not called.
  *
  * # Safety
  * `f` may be called with `arg`, on another thread.
@@ -793,6 +798,7 @@ ANTPOOL_API bool antpool_is_closed(const struct antpool_t *pool);
  *
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `capacity` is not 1 to ANTPOOL_CAPACITY_MAX.
  * - ANTPOOL_ERR_UNSUPPORTED: the pool is unlimited or was made with pre_alloc; nothing changed.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for more workers; nothing changed.
  *
  * # Safety
  * `pool` is NULL or a live handle.
@@ -865,7 +871,8 @@ enum antpool_status_t antpool_release_timeout(struct antpool_t *pool,
  *
  * In a forked child it makes a handle of the parent usable: an open pool without tasks.
  *
- * ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the pool stays closed.
+ * - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the pool stays closed.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory; the pool stays closed.
  *
  * # Safety
  * `pool` is NULL or a live handle.
@@ -941,6 +948,7 @@ ANTPOOL_API const char *antpool_status_message(int status);
  * - ANTPOOL_ERR_DEADLOCK: called from inside a task of this pool, it would have to wait, and every
  *   worker waits in such a call.
  * - ANTPOOL_ERR_SPAWN: the system refused a thread and the pool has no worker.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task.
  * - ANTPOOL_ERR_FORKED: see the introduction.
  *
  * Blocks while the pool is full, unless it is nonblocking. May be called from inside a task.

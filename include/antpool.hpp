@@ -82,6 +82,7 @@ static_assert(ANTPOOL_VERSION_MAJOR == 0 && ANTPOOL_VERSION_MINOR == 1,
  * It converts to std::error_code, whose category is error_category(), and compares with one.
  */
 enum class [[nodiscard]] status : int {
+    unknown = ANTPOOL_ERR_UNKNOWN,
     ok = ANTPOOL_OK,
     invalid_argument = ANTPOOL_ERR_INVALID_ARGUMENT,
     closed = ANTPOOL_ERR_CLOSED,
@@ -141,8 +142,10 @@ enum class [[nodiscard]] status : int {
             }
         }
     };
-    static const category instance;
-    return instance;
+    // Never destroyed: what the destructors of other static objects throw may name it.
+    alignas(category) static unsigned char storage[sizeof(category)];
+    static const category *const instance = ::new (static_cast<void *>(storage)) category;
+    return *instance;
 }
 
 /** Makes a status a std::error_code; found by argument-dependent lookup. */
@@ -438,8 +441,9 @@ public:
         if (detail::is_empty(callable))
             detail::raise(status::invalid_argument, "antpool: async");
         std::packaged_task<result()> task(
-            [callable = std::decay_t<Callable>(std::forward<Callable>(callable))]() mutable
-            -> result { return std::invoke(std::move(callable)); });
+            [kept = std::decay_t<Callable>(std::forward<Callable>(callable))]() mutable -> result {
+                return std::invoke(std::move(kept));
+            });
         std::future<result> future = task.get_future();
         detail::require(submit(std::nothrow, std::move(task)), "antpool: async");
         return future;
@@ -623,7 +627,11 @@ enum class log_level : int {
 
 /** A task that failed, as options::panic_handler sees it. */
 struct panic_info {
-    pool_view pool;           /**< The pool it ran on. */
+    pool_view pool; /**< The pool it ran on. */
+    /** Its function. That of a callable is this header's own, one for each type. */
+    antpool_task_fn fn;
+    /** Its argument; for antpool_submit_copy() the worker's copy. That of a callable is gone. */
+    void *arg;
     std::string_view message; /**< What went wrong; ends with a NUL, valid during the call. */
 };
 
@@ -679,7 +687,9 @@ namespace detail {
 inline void on_panic(void *data, const antpool_panic_info_t *info)
 {
     const auto &handler = static_cast<const options *>(data)->panic_handler;
-    detail::guarded([&] { handler(panic_info{pool_view(info->pool), info->message}); });
+    detail::guarded([&] {
+        handler(panic_info{pool_view(info->pool), info->fn, info->arg, info->message});
+    });
 }
 
 inline void on_line(void *data, antpool_log_level_t level, const char *message)

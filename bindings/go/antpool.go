@@ -93,7 +93,7 @@ var (
 	ErrNoMemory = errors.New("the system refused memory")
 )
 
-func asError(status uint32) error {
+func asError(status int32) error {
 	switch status {
 	case C.ANTPOOL_OK:
 		return nil

@@ -141,7 +141,7 @@ func (p *common) enter(t task) error {
 	return p.placed(slot, C.bridge_submit(p.c, p.entry, C.uintptr_t(slot)))
 }
 
-func (p *common) placed(slot uintptr, status uint32) error {
+func (p *common) placed(slot uintptr, status int32) error {
 	runtime.KeepAlive(p.handle)
 	if status != C.ANTPOOL_OK {
 		tasks.take(slot)

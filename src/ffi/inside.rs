@@ -149,6 +149,7 @@ pub unsafe extern "C" fn antpool_wait_fd(
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `f` is NULL.
 /// - ANTPOOL_ERR_SPAWN: the system refused the first of the threads, now or less than a tenth of a
 ///   second ago; `f` was not called. While there are others the call waits for one of them.
+/// - ANTPOOL_ERR_NO_MEMORY: the system refused memory; `f` was not called.
 ///
 /// # Safety
 /// `f` may be called with `arg`, on another thread.

@@ -187,6 +187,7 @@ pub unsafe extern "C" fn antpool_is_closed(pool: *const antpool_t) -> bool {
 ///
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `capacity` is not 1 to ANTPOOL_CAPACITY_MAX.
 /// - ANTPOOL_ERR_UNSUPPORTED: the pool is unlimited or was made with pre_alloc; nothing changed.
+/// - ANTPOOL_ERR_NO_MEMORY: the system refused memory for more workers; nothing changed.
 ///
 /// # Safety
 /// `pool` is NULL or a live handle.
@@ -288,7 +289,8 @@ pub unsafe extern "C" fn antpool_release_timeout(
 ///
 /// In a forked child it makes a handle of the parent usable: an open pool without tasks.
 ///
-/// ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the pool stays closed.
+/// - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the pool stays closed.
+/// - ANTPOOL_ERR_NO_MEMORY: the system refused memory; the pool stays closed.
 ///
 /// # Safety
 /// `pool` is NULL or a live handle.

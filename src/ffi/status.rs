@@ -6,10 +6,12 @@ use crate::error::Error;
 
 /// What a fallible call says. ANTPOOL_OK is 0, every error is greater than 0.
 ///
-/// The numbers are part of the ABI and never change.
+/// The numbers are part of the ABI and never change. An `int` holds any of them.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum antpool_status_t {
+    /// No status: no call returns it. A negative number makes the type as signed as `int` is.
+    ANTPOOL_ERR_UNKNOWN = -1,
     /// It was done.
     ANTPOOL_OK = 0,
     /// A handle, function or required out-parameter is NULL, or a number is out of range.

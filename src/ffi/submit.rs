@@ -175,6 +175,7 @@ unsafe fn target<'a>(
 /// - ANTPOOL_ERR_DEADLOCK: called from inside a task of this pool, it would have to wait, and every
 ///   worker waits in such a call.
 /// - ANTPOOL_ERR_SPAWN: the system refused a thread and the pool has no worker.
+/// - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task.
 /// - ANTPOOL_ERR_FORKED: see the introduction.
 ///
 /// Blocks while the pool is full, unless it is nonblocking. May be called from inside a task.

@@ -56,7 +56,7 @@ SPEC(each_status_has_a_message_of_its_own_without_a_line_end)
 
 SPEC(any_other_integer_has_a_name_and_a_message_too)
 {
-    const int others[] = {-1, STATUSES, 1000, INT_MAX, INT_MIN, INT_MIN + 1};
+    const int others[] = {ANTPOOL_ERR_UNKNOWN, STATUSES, 1000, INT_MAX, INT_MIN, INT_MIN + 1};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         CHECK_TEXT(antpool_status_name(others[i]), "ANTPOOL_ERR_UNKNOWN");
         CHECK(antpool_status_message(others[i]) != NULL);

@@ -174,4 +174,26 @@ SPEC(what_a_task_without_exceptions_says_reaches_the_panic_handler)
 
 #endif
 
+static void fails(void *)
+{
+    antpool_task_fail("in C");
+}
+
+SPEC(the_panic_handler_sees_the_function_and_the_argument_of_a_c_task)
+{
+    antpool_task_fn fn = nullptr;
+    void *arg = nullptr;
+    antpool::options options = how();
+    options.panic_handler = [&fn, &arg](const antpool::panic_info &info) {
+        fn = info.fn;
+        arg = info.arg;
+    };
+    antpool::pool pool(1, std::move(options));
+    int own = 0;
+    CHECK_EQ(int(antpool_submit(pool.native_handle(), fails, &own)), int(ANTPOOL_OK));
+    pool.wait();
+    CHECK(fn == fails);
+    CHECK(arg == &own);
+}
+
 SPEC_MAIN()
