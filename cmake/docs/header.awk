@@ -7,7 +7,7 @@
 #     declaration[name]       the declaration
 #     is_function[name]       is there for functions
 #     groups[1..n_groups]     the groups of groups.txt,
-#     title[group], members[group], group_of[name]
+#     title[group], members[group], example[group], group_of[name]
 #
 #     awk -f header.awk -f doxygen.awk groups.txt antpool.h
 
@@ -21,6 +21,10 @@ file == 1 && /^[^ ]/ {
     sub(/:$/, "", group)
     groups[++n_groups] = group
     title[group] = substr($0, length(group) + 3)
+    next
+}
+file == 1 && $1 == "=" {
+    example[group] = $2
     next
 }
 file == 1 {
