@@ -12,7 +12,7 @@ add_custom_target(demo
 set_property(GLOBAL PROPERTY TARGET_MESSAGES OFF)
 if(ANTPOOL_BUILD_TESTS)
     add_test(NAME examples/demo COMMAND ${demo})
-    set_tests_properties(examples/demo PROPERTIES LABELS "examples" TIMEOUT 120
+    set_tests_properties(examples/demo PROPERTIES LABELS "examples" TIMEOUT 1800
         PASS_REGULAR_EXPRESSION
         "gives the same [1-9][0-9]? lines.*sum 499500\npool of ten: sum 499500, running workers 10\n$")
 endif()

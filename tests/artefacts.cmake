@@ -12,7 +12,7 @@ function(antpool_header_test family compiler standards)
             "-DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/include" "-DLIBRARY_DIR=${antpool_lib_dir}"
             "-DOUTPUT_DIR=${CMAKE_CURRENT_BINARY_DIR}/header/${family}-${standard}"
             -P "${check_dir}/header.cmake")
-        set_tests_properties("${test}" PROPERTIES LABELS "header" TIMEOUT 120)
+        set_tests_properties("${test}" PROPERTIES LABELS "header" TIMEOUT 1800)
     endforeach()
 endfunction()
 set(c_standards c99 c11 c17)
@@ -31,7 +31,7 @@ if(have_clang)
         "-DHELLO=${PROJECT_SOURCE_DIR}/examples-c/01_hello.c"
         "-DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/include"
         "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/header/everything" -P "${check_dir}/everything.cmake")
-    set_tests_properties(header/everything PROPERTIES LABELS "header" TIMEOUT 120)
+    set_tests_properties(header/everything PROPERTIES LABELS "header" TIMEOUT 1800)
 endif()
 
 # The shared object.
@@ -52,7 +52,7 @@ function(antpool_library_tests suffix directory built)
             "-DOUTPUT_DIR=${CMAKE_CURRENT_BINARY_DIR}/${test}"
             "-DNM=${CMAKE_NM}" "-DREADELF=${CMAKE_READELF}" "-DSTRIP=${CMAKE_STRIP}"
             -P "${check_dir}/library.cmake")
-        set_tests_properties("${test}" PROPERTIES LABELS "library" TIMEOUT 60)
+        set_tests_properties("${test}" PROPERTIES LABELS "library" TIMEOUT 1800)
     endforeach()
 endfunction()
 antpool_library_tests("" "${antpool_lib_dir}" "on glibc")
@@ -71,7 +71,7 @@ function(antpool_archive_tests name)
             "-DSOURCES=${CMAKE_CURRENT_SOURCE_DIR}/consumers"
             "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/${test}"
             "-DNM=${CMAKE_NM}" "-DRUSTC=${ANTPOOL_RUSTC}" -P "${check_dir}/archive.cmake")
-        set_tests_properties("${test}" PROPERTIES LABELS "library" TIMEOUT 120)
+        set_tests_properties("${test}" PROPERTIES LABELS "library" TIMEOUT 1800)
     endforeach()
 endfunction()
 if(have_gcc)
@@ -97,7 +97,7 @@ if(have_abidiff)
     foreach(what IN ITEMS compare notice)
         add_test(NAME "library/abi-${what}" COMMAND ${abi_check} -DWHAT=${what}
             "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/abi/${what}" -P "${check_dir}/abi.cmake")
-        set_tests_properties("library/abi-${what}" PROPERTIES LABELS "library" TIMEOUT 60)
+        set_tests_properties("library/abi-${what}" PROPERTIES LABELS "library" TIMEOUT 1800)
     endforeach()
     add_custom_target(abi-record
         COMMAND ${abi_check} -DWHAT=write "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/abi/write"

@@ -7,11 +7,11 @@ set(consumers_environment
     "ANTPOOL_LIBRARY=${consumers_prefix}/${CMAKE_INSTALL_LIBDIR}/libantpool.so"
     PYTHONPATH=src PYTHONDONTWRITEBYTECODE=1)
 
-# antpool_binding_test(<name> <timeout> <directory> <command>...)
-function(antpool_binding_test name timeout directory)
+# antpool_binding_test(<name> <directory> <command>...)
+function(antpool_binding_test name directory)
     add_test(NAME "consumers/${name}" WORKING_DIRECTORY "${directory}" COMMAND ${ARGN})
     set_tests_properties("consumers/${name}" PROPERTIES
-        LABELS "consumers" TIMEOUT ${timeout} FIXTURES_REQUIRED consumers_prefix
+        LABELS "consumers" TIMEOUT 1800 FIXTURES_REQUIRED consumers_prefix
         ENVIRONMENT "${consumers_environment}")
 endfunction()
 
@@ -19,7 +19,7 @@ endfunction()
 
 # antpool_cxx_test(<name> <compiler> <-Dvariable=value>...)
 function(antpool_cxx_test name compiler)
-    antpool_binding_test("${name}" 1200 "${CMAKE_CURRENT_BINARY_DIR}"
+    antpool_binding_test("${name}" "${CMAKE_CURRENT_BINARY_DIR}"
         "${CMAKE_CTEST_COMMAND}"
         --build-and-test "${CMAKE_CURRENT_SOURCE_DIR}/cpp"
             "${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}"
@@ -48,14 +48,14 @@ if(have_go)
     set(go_module "${PROJECT_SOURCE_DIR}/bindings/go")
     cmake_path(GET ANTPOOL_GO PARENT_PATH go_directory)
     list(APPEND consumers_environment "PATH=${go_directory}:$ENV{PATH}")
-    antpool_binding_test(go-vet 300 "${go_module}" "${ANTPOOL_GO}" vet ./...)
+    antpool_binding_test(go-vet "${go_module}" "${ANTPOOL_GO}" vet ./...)
     # -count: Go does not know that the library is another one than last time.
-    antpool_binding_test(go 600 "${go_module}" "${ANTPOOL_GO}" test -count=1 ./...)
-    antpool_binding_test(go-race 600 "${go_module}" "${ANTPOOL_GO}" test -count=1 -race ./...)
+    antpool_binding_test(go "${go_module}" "${ANTPOOL_GO}" test -count=1 ./...)
+    antpool_binding_test(go-race "${go_module}" "${ANTPOOL_GO}" test -count=1 -race ./...)
     # The same promises where Go functions run on goroutines.
-    antpool_binding_test(go-goroutines 600 "${go_module}" "${CMAKE_COMMAND}" -E env
+    antpool_binding_test(go-goroutines "${go_module}" "${CMAKE_COMMAND}" -E env
         ANTPOOL_TEST_GOROUTINES=1 "${ANTPOOL_GO}" test -count=1 -race ./...)
-    antpool_binding_test(go-static 600 "${go_module}"
+    antpool_binding_test(go-static "${go_module}"
         "${ANTPOOL_GO}" test -count=1 -tags antpool_static ./...)
 endif()
 
@@ -72,7 +72,7 @@ endif()
 antpool_needs(have_python "consumers/python" ANTPOOL_PYTHON python3 "apt install python3"
     found_pytest pytest "pip install pytest")
 if(have_python)
-    antpool_binding_test(python 1200 "${PROJECT_SOURCE_DIR}/bindings/python"
+    antpool_binding_test(python "${PROJECT_SOURCE_DIR}/bindings/python"
         "${ANTPOOL_PYTHON}" -m pytest -q -rs)
 endif()
 mark_as_advanced(ANTPOOL_GO)
@@ -82,7 +82,7 @@ mark_as_advanced(ANTPOOL_GO)
 # antpool_readme_test(<language>): what README.md says below "From <language>".
 function(antpool_readme_test language)
     string(TOLOWER "readme-${language}" name)
-    antpool_binding_test(${name} 300 "${CMAKE_CURRENT_BINARY_DIR}"
+    antpool_binding_test(${name} "${CMAKE_CURRENT_BINARY_DIR}"
         "${check_dir}/readme.sh" "${PROJECT_SOURCE_DIR}/README.md" "### From ${language}"
         "${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}" "${consumers_prefix}"
         "${PROJECT_SOURCE_DIR}")

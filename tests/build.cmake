@@ -7,7 +7,7 @@ function(antpool_build_test promise name)
     add_test(NAME "${test}" COMMAND "${CMAKE_COMMAND}" "-DPROMISE=${promise}"
         "-DSOURCE=${PROJECT_SOURCE_DIR}" "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/build/${name}"
         "-DCARGO=${ANTPOOL_CARGO}" "-DSONAME=${antpool_soname}" ${ARGN} -P "${check_dir}/build.cmake")
-    set_tests_properties("${test}" PROPERTIES LABELS "build" TIMEOUT 600)
+    set_tests_properties("${test}" PROPERTIES LABELS "build" TIMEOUT 1800)
 endfunction()
 
 antpool_build_test(panic-abort panic-abort)

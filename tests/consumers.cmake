@@ -8,7 +8,7 @@ add_test(NAME consumers/install COMMAND "${CMAKE_COMMAND}"
     "-DBUILD_DIR=${PROJECT_BINARY_DIR}" "-DCONFIG=$<CONFIG>" "-DPREFIX=${consumers_prefix}"
     -P "${check_dir}/prefix.cmake")
 set_tests_properties(consumers/install PROPERTIES
-    LABELS "consumers" TIMEOUT 60 FIXTURES_SETUP consumers_prefix RESOURCE_LOCK install)
+    LABELS "consumers" TIMEOUT 1800 FIXTURES_SETUP consumers_prefix RESOURCE_LOCK install)
 
 # ---- The package ---------------------------------------------------------------------------------
 
@@ -29,7 +29,7 @@ foreach(promise IN LISTS promises)
         "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/consumers/${promise}"
         -P "${check_dir}/package.cmake")
     set_tests_properties("${test}" PROPERTIES
-        LABELS "consumers" TIMEOUT 300 FIXTURES_REQUIRED consumers_prefix)
+        LABELS "consumers" TIMEOUT 1800 FIXTURES_REQUIRED consumers_prefix)
 endforeach()
 # Each installation writes the list of installed files in the build directory.
 set_tests_properties(consumers/destdir PROPERTIES RESOURCE_LOCK install)
@@ -51,7 +51,7 @@ function(antpool_subproject_test short generator)
             "-DSTATEMENT=${PROJECT_SOURCE_DIR}/src/ffi/status.rs"
             "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/consumers/${how}-${short}"
             -P "${check_dir}/subproject.cmake")
-        set_tests_properties("${test}" PROPERTIES LABELS "consumers" TIMEOUT 600)
+        set_tests_properties("${test}" PROPERTIES LABELS "consumers" TIMEOUT 1800)
     endforeach()
 endfunction()
 if(have_make)

@@ -9,7 +9,7 @@ add_test(NAME consumers/packages COMMAND "${CMAKE_COMMAND}"
     "-DSOURCE=${PROJECT_SOURCE_DIR}" "-DWORK_DIR=${packages_dir}" "-DWITH_DEB=${has_deb_tools}"
     -P "${check_dir}/packages.cmake")
 set_tests_properties(consumers/packages PROPERTIES
-    LABELS "consumers" TIMEOUT 600 FIXTURES_SETUP packages)
+    LABELS "consumers" TIMEOUT 1800 FIXTURES_SETUP packages)
 
 # The archive has the same files as any installation, so one promise about these is enough.
 add_test(NAME consumers/tar.gz COMMAND "${CMAKE_COMMAND}"
@@ -19,7 +19,7 @@ add_test(NAME consumers/tar.gz COMMAND "${CMAKE_COMMAND}"
     "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/consumers/tar.gz"
     -P "${check_dir}/package.cmake")
 set_tests_properties(consumers/tar.gz PROPERTIES
-    LABELS "consumers" TIMEOUT 300 FIXTURES_REQUIRED packages)
+    LABELS "consumers" TIMEOUT 1800 FIXTURES_REQUIRED packages)
 
 # Installed by apt on this very machine, so alone: nothing else should find what is there for a while.
 execute_process(COMMAND id -u OUTPUT_VARIABLE user OUTPUT_STRIP_TRAILING_WHITESPACE)
@@ -35,5 +35,5 @@ if(have_deb)
         "${packages_dir}/deb" "${PROJECT_VERSION}" "${CMAKE_CURRENT_SOURCE_DIR}/consumers"
         "${CMAKE_CURRENT_BINARY_DIR}/consumers/deb")
     set_tests_properties(consumers/deb PROPERTIES
-        LABELS "consumers" TIMEOUT 600 RUN_SERIAL ON FIXTURES_REQUIRED packages)
+        LABELS "consumers" TIMEOUT 1800 RUN_SERIAL ON FIXTURES_REQUIRED packages)
 endif()

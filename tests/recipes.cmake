@@ -14,7 +14,7 @@ function(antpool_recipe_test tool program)
         "-DSOURCE=${PROJECT_SOURCE_DIR}" "-DVERSION=${PROJECT_VERSION}"
         "-DCOMPILER=${CMAKE_C_COMPILER}"
         "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/recipes/${tool}" -P "${check_dir}/recipes.cmake")
-    set_tests_properties("recipes/${tool}" PROPERTIES LABELS "recipes" TIMEOUT 900)
+    set_tests_properties("recipes/${tool}" PROPERTIES LABELS "recipes" TIMEOUT 1800)
 endfunction()
 
 antpool_recipe_test(vcpkg "")
