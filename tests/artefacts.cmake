@@ -25,11 +25,7 @@ if(have_clang)
     antpool_header_test(clang "${ANTPOOL_CLANG}" "${c_standards}")
     antpool_header_test(clang++ "${ANTPOOL_CLANGXX}" "${cxx_standards}")
     add_test(NAME header/everything COMMAND "${CMAKE_COMMAND}"
-        "-DCLANG=${ANTPOOL_CLANG}" "-DCLANGXX=${ANTPOOL_CLANGXX}"
-        "-DDOCUMENT=${PROJECT_SOURCE_DIR}/docs/packaging.md"
-        "-DREADME=${PROJECT_SOURCE_DIR}/README.md"
-        "-DHELLO=${PROJECT_SOURCE_DIR}/examples-c/01_hello.c"
-        "-DINCLUDE_DIR=${PROJECT_SOURCE_DIR}/include"
+        "-DCLANG=${ANTPOOL_CLANG}" "-DCLANGXX=${ANTPOOL_CLANGXX}" "-DSOURCE=${PROJECT_SOURCE_DIR}"
         "-DWORK_DIR=${CMAKE_CURRENT_BINARY_DIR}/header/everything" -P "${check_dir}/everything.cmake")
     set_tests_properties(header/everything PROPERTIES LABELS "header" TIMEOUT 1800)
 endif()
