@@ -1,7 +1,15 @@
 # Finds cargo, and says how a library is built with it.
 
-find_program(ANTPOOL_CARGO cargo HINTS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin")
-find_program(ANTPOOL_RUSTC rustc HINTS "$ENV{CARGO_HOME}/bin" "$ENV{HOME}/.cargo/bin")
+# That of the PATH comes first, then rustup's, then the system's.
+set(cargo_home "$ENV{CARGO_HOME}")
+if(NOT cargo_home)
+    set(cargo_home "$ENV{HOME}/.cargo")
+endif()
+foreach(program IN ITEMS cargo rustc)
+    string(TOUPPER "ANTPOOL_${program}" variable)
+    find_program(${variable} ${program} PATHS ENV PATH NO_DEFAULT_PATH)
+    find_program(${variable} ${program} HINTS "${cargo_home}/bin")
+endforeach()
 mark_as_advanced(ANTPOOL_CARGO ANTPOOL_RUSTC)
 if(NOT ANTPOOL_CARGO OR NOT ANTPOOL_RUSTC)
     message(FATAL_ERROR "antpool is written in Rust, and cargo was not found; see https://rustup.rs")

@@ -67,11 +67,14 @@ elseif(PROMISE STREQUAL "panic-abort")
         "${CARGO}" check --locked --lib --manifest-path "${SOURCE}/Cargo.toml")
 
 elseif(PROMISE STREQUAL "old-rust")
-    # A Rust that is too old is named when the build is configured, with what it takes.
+    # A Rust that is too old is named when the build is configured, with what it takes, and it is the one
+    # in the PATH that counts.
+    file(REMOVE_RECURSE "${WORK_DIR}")
     file(WRITE "${WORK_DIR}/rustc" "#!/bin/sh\nprintf 'rustc 1.63.0\\nhost: nowhere\\nrelease: 1.63.0\\n'\n")
     file(CHMOD "${WORK_DIR}/rustc" PERMISSIONS OWNER_READ OWNER_EXECUTE)
     expect_refusal("needs Rust [0-9.]+ or later, and .*/rustc is 1\\.63\\.0"
-        "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK_DIR}/build" "-DANTPOOL_RUSTC=${WORK_DIR}/rustc")
+        "${CMAKE_COMMAND}" -E env --unset=CARGO_HOME "PATH=${WORK_DIR}:$ENV{PATH}"
+        "${CMAKE_COMMAND}" -S "${SOURCE}" -B "${WORK_DIR}/build")
 
 elseif(PROMISE STREQUAL "left-out")
     # A check that cannot be done here is named with what it needs and the command that gets it.
