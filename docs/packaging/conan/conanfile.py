@@ -26,7 +26,7 @@ class Antpool(ConanFile):
     def export_sources(self):
         root = os.path.join(self.recipe_folder, ROOT)
         for pattern in ("CMakeLists.txt", "Cargo.*", "LICENSE", "README.md", "build.rs",
-                        "cmake/*", "include/*", "src/*"):
+                        "cmake/*", "examples-c/*", "include/*", "src/*"):
             copy(self, pattern, src=root, dst=self.export_sources_folder)
 
     def configure(self):
