@@ -1,13 +1,14 @@
-//! Compiles the C++ exception shim and names the shared object.
+//! Compiles the C++ shims and names the shared object.
 
 use std::env;
 use std::path::Path;
 use std::process::Command;
 
-const SHIM: &str = "src/capture.cpp";
+/// What has to be C++, since it refers to what may not be there.
+const SHIMS: [&str; 2] = ["src/capture.cpp", "src/sanitizers.cpp"];
 
-/// What the shim is compiled with whatever CXXFLAGS says: it is there to catch exceptions, rustc links
-/// it, and it must need no runtime that is not the program's. All other flags reach it.
+/// What the shims are compiled with whatever CXXFLAGS says: one is there to catch exceptions, rustc links
+/// them, and they must need no runtime that is not the program's. All other flags reach them.
 const SHIM_FLAGS: [&str; 11] = [
     "-std=c++17",
     "-fexceptions",
@@ -19,13 +20,12 @@ const SHIM_FLAGS: [&str; 11] = [
     "-fno-profile-arcs",
     "-fno-profile-generate",
     "-fno-test-coverage",
-    "-w", // -Werror is for the user's own code; a test compiles the shim under every warning.
+    "-w", // -Werror is for the user's own code; a test compiles the shims under every warning.
 ];
 
 fn main() {
-    println!("cargo::rerun-if-changed={SHIM}");
     println!("cargo::rerun-if-changed=build.rs");
-    compile_shim();
+    compile_shims();
 
     // While the major version is 0 every minor version may break the ABI.
     let version =
@@ -41,25 +41,29 @@ fn main() {
 
 /// With the compiler that `cc` finds and what it says in CXXFLAGS. `cc` puts the environment's flags
 /// last, where they would win, so the command is given here.
-fn compile_shim() {
-    let object =
-        Path::new(&env::var_os("OUT_DIR").expect("cargo sets the directory")).join("shim.o");
+fn compile_shims() {
+    let out = env::var_os("OUT_DIR").expect("cargo sets the directory");
     let compiler = cc::Build::new().cpp(true).get_compiler().to_command();
-    let mut command = Command::new(compiler.get_program());
-    command
-        // gcc takes this one for the last whatever follows it.
-        .args(compiler.get_args().filter(|&flag| flag != "--coverage"))
-        .args(SHIM_FLAGS)
-        .args(["-c", SHIM, "-o"])
-        .arg(&object);
-    let status = command
-        .status()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(status.success(), "{command:?}: {status}");
-    // The library must not need the C++ runtime: see the shim's first comment.
-    cc::Build::new()
+    let mut archive = cc::Build::new();
+    for shim in SHIMS {
+        println!("cargo::rerun-if-changed={shim}");
+        let object = Path::new(&out).join(shim.replace('/', "-") + ".o");
+        let mut command = Command::new(compiler.get_program());
+        command
+            // gcc takes this one for the last whatever follows it.
+            .args(compiler.get_args().filter(|&flag| flag != "--coverage"))
+            .args(SHIM_FLAGS)
+            .args(["-c", shim, "-o"])
+            .arg(&object);
+        let status = command
+            .status()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        assert!(status.success(), "{command:?}: {status}");
+        archive.object(object);
+    }
+    // The library must not need the C++ runtime: see the first comment of capture.cpp.
+    archive
         .cpp(true)
         .cpp_link_stdlib(None)
-        .object(object)
         .compile("antpool_shim");
 }

@@ -7,7 +7,6 @@ from collections import defaultdict
 from marks import GROWTH, KEY, slope
 
 OURS, OTHERS = "#c44e1b", "#7a8ba3"
-LONGEST = 12  # times our own bar
 MARKERS = ("o", "D", "s", "^", "v")  # quiet, and beside more and more neighbours
 GROWN = {"growth-tasks": "tasks", "growth-workers": "workers", "growth-callers": "callers",
          "growth-threads": "threads, until all run", "growth-fibers": "fibers, until all run"}
@@ -31,28 +30,38 @@ def read(folder):
     return rows
 
 
-def bars(axes, title, records):
-    """One bar for each program, the fastest on top, with the spread of its rounds."""
+def dots(axes, title, records):
+    """A dot for each program, the fastest on top, with a line for the spread of its rounds. The axis is logarithmic."""
     records = sorted(records, key=lambda r: -float(r["median"]))
-    medians = [float(r["median"]) for r in records]
-    errors = [[m - float(r["least"]) for m, r in zip(medians, records)],
-              [float(r["most"]) - m for m, r in zip(medians, records)]]
-    # A bar far longer than the others is cut off, and says how long it is.
-    ours = [float(r["median"]) for r in records if r["program"].startswith("antpool")]
-    limit = min(max(medians), LONGEST * min(ours, default=max(medians))) * 1.15
-    colors = [OURS if r["program"].startswith("antpool") else OTHERS for r in records]
-    axes.barh([r["program"] for r in records], medians, color=colors, xerr=errors,
-              error_kw={"elinewidth": 0.8, "alpha": 0.6})
-    for place, median in enumerate(medians):
-        cut = median > limit
-        axes.annotate(f"{median:.0f} ▸" if cut else f" {median:.0f}", (min(median, limit), place),
-                      va="center", ha="right" if cut else "left", fontsize=7,
-                      color="white" if cut else "black")
+    for place, record in enumerate(records):
+        median, least, most = (float(record[field]) for field in ("median", "least", "most"))
+        color = OURS if record["program"].startswith("antpool") else OTHERS
+        axes.plot([least, most], [place, place], color=color, linewidth=1.5, alpha=0.6)
+        axes.plot(median, place, "o", color=color, markersize=6)
+        # Beside the line, so that neither hides the other.
+        axes.annotate(f"{median:.0f}", (most, place), xytext=(6, 0), textcoords="offset points", va="center",
+                      fontsize=8, color=color)
+    axes.set_yticks(range(len(records)), [record["program"] for record in records])
+    axes.set_ylim(-0.6, len(records) - 0.4)
+    axes.set_xscale("log")
+    least = min(float(record["least"]) for record in records)
+    most = max(float(record["most"]) for record in records)
+    axes.set_xlim(least / 1.3, most * 1.3 * (most / least) ** 0.12)
+    name_decades(axes, (1, 2, 5) if most < 30 * least else (1,))
     axes.set_title(title, fontsize=9, loc="left")
-    axes.set_xlabel(records[0]["unit"], fontsize=8)
+    axes.set_xlabel(f"{records[0]['unit']}, logarithmic", fontsize=8)
     axes.tick_params(labelsize=8)
+    axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlim(0, limit)
+
+
+def name_decades(axes, steps):
+    """Plain numbers at the steps of each decade of a logarithmic axis."""
+    from matplotlib import ticker
+
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=steps))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def busy_dots(axes, title, by_load):
@@ -97,7 +106,7 @@ def busy_panels(rows):
             yield title, by_load
 
 
-def chart(plt, path, title, panels, draw=bars):
+def chart(plt, path, title, panels, draw=dots):
     if not panels:
         return
     wide = min(2, len(panels))

@@ -1,11 +1,11 @@
-"""The tables of a run that README.md shows, from its results.csv."""
+"""The tables of a run that docs/performance.md shows, from its results.csv."""
 
 import math
 
 from marks import median, read, tied, times
 
 QUEUES = {"unbounded": "without a limit", "1024": "1024", "none": "none"}
-# What README.md shows beside the empty tasks, in its words.
+# What docs/performance.md shows beside the empty tasks, in its words.
 OTHERS = {
     "sleep": "tasks that sleep for 10 ms, 50,000 at a time (fibers; no pool can be below 200 ns)",
     "sleep-1ms": "tasks that sleep for 1 ms, 50,000 at a time (fibers; 20 ns)",

@@ -77,20 +77,19 @@ endif()
 set(antpool_shared_file libantpool.so.${PROJECT_VERSION})
 
 # antpool_cargo_library(<name> DIRECTORY <dir> PROFILE <profile> KINDS <crate types>
-#                       [FEATURES <feature>...] [ENVIRONMENT <variable=value>...])
+#                       [ENVIRONMENT <variable=value>...])
 #
 # Adds a target that builds the library and leaves it in <dir>: the shared one under its full name
 # with the two usual links, the static one if it is among the kinds. The target always runs: only
 # cargo knows what is out of date. What has not changed is not copied, so nothing is linked again.
 function(antpool_cargo_library name)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY;PROFILE" "KINDS;FEATURES;ENVIRONMENT")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "DIRECTORY;PROFILE" "KINDS;ENVIRONMENT")
     set(cargo_dir "${CMAKE_CURRENT_BINARY_DIR}/${name}")
     set(output_dir "${cargo_dir}/${ANTPOOL_CARGO_TARGET}/${arg_PROFILE}")
     if(arg_PROFILE STREQUAL "dev")
         set(output_dir "${cargo_dir}/${ANTPOOL_CARGO_TARGET}/debug") # Cargo's one irregular name.
     endif()
     list(JOIN arg_KINDS "," crate_types)
-    list(JOIN arg_FEATURES "," features)
 
     set(products "${antpool_shared_file}" "${antpool_soname}" libantpool.so)
     set(make_static)
@@ -108,7 +107,6 @@ function(antpool_cargo_library name)
             "CC=${CMAKE_C_COMPILER}" "CXX=${CMAKE_CXX_COMPILER}" ${cargo_linker} ${arg_ENVIRONMENT}
             ${cargo_rustc} --locked --lib --crate-type "${crate_types}"
             --profile "${arg_PROFILE}" --target "${cargo_platform}"
-            "--features=${features}"
         COMMAND "${CMAKE_COMMAND}" -E make_directory "${arg_DIRECTORY}"
         COMMAND "${CMAKE_COMMAND}" -E copy_if_different
             "${output_dir}/libantpool.so" "${arg_DIRECTORY}/${antpool_shared_file}"

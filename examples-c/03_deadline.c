@@ -1,5 +1,5 @@
 /*
- * A deadline on a submit: antpool_submit_timeout waits for room, but no longer than it is told.
+ * A deadline on a submit: antpool_submit_timeout waits for room, but only for a given time.
  * The one worker of the pool is held up; a submit with 50 ms gives up, one with 10 s gets in
  * after the worker has been let go.
  *

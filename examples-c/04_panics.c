@@ -1,5 +1,5 @@
 /*
- * Tasks that fail: a panic handler is told which task of which pool failed and why, and the pool
+ * Tasks that fail: a panic handler gets which task of which pool failed and why, and the pool
  * goes on. antpool_task_fail marks the task and returns; antpool_panic does not return.
  *
  * Build and run (-fexceptions because antpool_panic unwinds through C frames):

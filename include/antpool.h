@@ -16,68 +16,76 @@
  *     antpool_destroy(pool);
  *
  * Words. A pool has a *capacity*: the most workers it may have. A task is *accepted* when a submit
- * returns ANTPOOL_OK, *unfinished* until its function (and, if it failed, the panic handler) has
- * returned. A pool is *full* while capacity + queue_capacity accepted tasks are unfinished. A
- * worker is *busy* from the moment a task is accepted for it, *idle* otherwise; an idle worker
- * *expires* and exits by itself. A *closed* pool accepts nothing until it is rebooted.
+ * returns ANTPOOL_OK, and *unfinished* until its function has returned (and the panic handler, if it
+ * failed). A pool is *full* while capacity + queue_capacity accepted tasks are unfinished. A worker is
+ * *busy* from the moment a task is accepted for it, and *idle* otherwise. An idle worker *expires*: it
+ * exits by itself. A *closed* pool accepts nothing until it is rebooted.
  *
  * Conventions.
  * - Every call that can fail returns an antpool_status_t; ANTPOOL_OK is 0. On an error nothing has
- *   happened and no out-parameter has been written (antpool_submit_batch() and its kin, which
- *   always say how many tasks they placed, are the exception).
- * - A task is one function pointer and one `void *`. On any status but ANTPOOL_OK the caller still
- *   owns what the `void *` points at; on ANTPOOL_OK the function will be called exactly once.
- * - A NULL handle, function or required out-parameter and a number out of range are answered with
- *   ANTPOOL_ERR_INVALID_ARGUMENT. Getters answer NULL with 0.
+ *   happened and no out-parameter has been written. The batch calls are the exception: they always
+ *   write how many tasks they have submitted.
+ * - A task is one function pointer and one `void *`. On ANTPOOL_OK the pool calls the function
+ *   exactly once, unless it is canceled first. On any other status the caller still
+ *   owns what the `void *` points at.
+ * - For a NULL handle, a NULL function, a NULL out-parameter that is required, and a number out of range
+ *   calls return ANTPOOL_ERR_INVALID_ARGUMENT. Getters return 0 for NULL.
  * - Durations are milliseconds of a clock that does not jump. 0 means "do not wait",
- *   ANTPOOL_WAIT_FOREVER means "no limit". A wait may overrun by the scheduler's delay; it never
+ *   ANTPOOL_WAIT_FOREVER means "no limit". A wait may end late, by the scheduler's delay. It never
  *   ends early.
- * - Which error wins, where several apply: INVALID_ARGUMENT, FORKED, NO_FUNCTION, CLOSED; then,
- *   where there is room, SPAWN or NO_MEMORY; where there is none, OVERLOAD of a call that may not
- *   wait, OVERLOAD of max_blocking_tasks, DEADLOCK, and only then waiting.
+ * - Where several errors apply, the first of this list is returned: INVALID_ARGUMENT, FORKED,
+ *   NO_FUNCTION, CLOSED; if there is room, SPAWN or NO_MEMORY; if there is none, OVERLOAD for a call that
+ *   may not wait, OVERLOAD for max_blocking_tasks, DEADLOCK. Only then does the call wait.
  *
- * Threads. Every function may be called from any thread, also from inside a task, unless its
- * comment says otherwise; antpool_destroy() is the last call on a pool. Panic handlers, loggers
- * and hooks that run on a worker count as inside the task. No function is async-signal-safe. No
+ * Threads. Any thread may call any function, also from inside a task, unless its comment says otherwise.
+ * antpool_destroy() is the last call on a pool. Panic handlers, loggers and hooks that run on a worker
+ * count as inside the task. No function is async-signal-safe. No
  * function is a cancellation point.
  *
- * Fibers. With worker_kind = ANTPOOL_WORKER_FIBER a worker is no thread but a fiber: a function call
+ * Fibers. With worker_kind = ANTPOOL_WORKER_FIBER a worker is not a thread but a fiber: a function call
  * with a stack of its own, on one of a few threads, the carriers. The calls are the same. Inside a
- * task "blocks" then means "suspends this fiber": the carrier runs other fibers meanwhile. What blocks
- * without this library knowing (a read(), a mutex) blocks the carrier and every fiber on it: use
- * antpool_wait_fd(), antpool_sleep_ms() and antpool_block(). A fiber stays on its carrier, so
- * thread-locals keep their address, but other fibers of that carrier use the same ones; errno, which
- * no call that waits changes, and C++ exceptions in flight are each fiber's own. Waits in the middle
- * of unwinding from antpool_panic() block the carrier. Do not take a mutex of the C library in one
- * place and suspend before it is released.
+ * task "blocks" then means "suspends this fiber": its carrier runs other fibers meanwhile. A call that
+ * blocks without this library knowing (a read(), a mutex) blocks the carrier and every fiber on it; use
+ * antpool_wait_fd(), antpool_sleep_ms() and antpool_block() instead. A fiber stays on its carrier.
+ * Thread-locals therefore keep their address, but the other fibers of that carrier use the same ones.
+ * errno and C++ exceptions in flight are each fiber's own, and no call that waits changes errno. A wait
+ * in the middle of unwinding from antpool_panic() blocks the carrier. Do not suspend while you hold a
+ * mutex of the C library.
  *
- * A task that overruns its stack (64 KiB unless options.stack_size says otherwise) runs into a guard
- * of 64 KiB: the process writes a line that names the pool and ends by SIGSEGV. Frames larger than
- * the guard can leap over it unless compiled with -fstack-clash-protection. The handler for SIGSEGV is
- * installed when the first fiber pool is made, and passes every other fault on to the one before.
+ * A fiber that overruns its stack (64 KiB unless options.stack_size says otherwise) runs into a guard
+ * of 64 KiB: the process writes a line that names the pool and ends by SIGSEGV. A frame larger than the
+ * guard can jump over it unless it is compiled with -fstack-clash-protection. The first fiber pool
+ * installs the handler for SIGSEGV, which passes every other fault on to the handler before it.
  *
- * Blocking. What waits says so: a submit or an invoke while the pool is full, unless it is a try_ or
- * the pool is nonblocking; antpool_wait(), antpool_release_timeout() and antpool_destroy();
- * antpool_sleep_ms() and its kin, antpool_wait_fd(), antpool_block(). Nothing else does.
+ * Blocking. A function that waits says so. These are: a submit or an invoke while the pool is full, unless
+ * it is a try_ or the pool is nonblocking; antpool_wait(), antpool_release_timeout() and antpool_destroy();
+ * antpool_task_wait(), antpool_group_wait() and antpool_completions_wait(); antpool_sleep_ms(),
+ * antpool_sleep_us(), antpool_wait_fd(), antpool_block();
+ * antpool_parallel_for() and antpool_run_together() until their bodies have returned. No other function waits.
  *
- * Signals. The library's threads block every signal but those that a fault raises, SIGABRT and
- * SIGPROF, so that the program's handlers run on its own threads. A signal ends no wait early.
+ * Threads of the library. Whichever thread makes the pool or submits, a worker may use the CPUs that the first
+ * thread of the process may use when the worker starts. It has the nice value of the thread that made the pool,
+ * and its scheduling policy if that is SCHED_BATCH or SCHED_IDLE; it never has a real-time policy. (What the
+ * system refuses stays as the submitting thread has it.) It is named after the pool. Its working directory,
+ * credentials and namespaces are those of the thread that happened to start it.
  *
- * Visibility. What the caller wrote before a successful submit is visible to the task. What a task
- * wrote is visible to whoever antpool_wait(), antpool_wait_timeout(), antpool_release_timeout() or
- * antpool_destroy() returns ANTPOOL_OK to.
+ * Signals. The library's threads block every signal except those that a fault raises, SIGABRT and SIGPROF.
+ * So the program's handlers run on the program's threads. A signal does not end a wait early.
  *
- * fork(). In the child every call on a handle of the parent says ANTPOOL_ERR_FORKED, except
- * antpool_reboot(), which makes it usable again (empty, without the parent's tasks), and
- * antpool_destroy(), which gives the handle up and says ANTPOOL_OK. No call hangs. A pool made in
- * the child is an ordinary pool. A child forked from inside a task has to end with _exit() or one
- * of the exec functions.
+ * Visibility. A task sees what its caller wrote before the submit. What a task wrote is visible to a caller
+ * to which antpool_task_wait(), antpool_group_wait(), antpool_wait(), antpool_wait_timeout(),
+ * antpool_release_timeout() or antpool_destroy() has returned ANTPOOL_OK. What the body of a loop wrote is visible when the loop returns.
  *
- * exit(). Workers never keep the process from exiting; tasks that still run when main() returns
- * are cut off as any detached thread is. Stop the pool first where tasks use objects that exit()
- * destroys.
+ * fork(). In the child every call on a handle of the parent returns ANTPOOL_ERR_FORKED, with two
+ * exceptions: antpool_reboot() makes the handle usable again, without the parent's tasks, and
+ * antpool_destroy() gives it up and returns ANTPOOL_OK. No call hangs. A pool made in the child is an
+ * ordinary pool. A child that was forked inside a task must end with _exit() or one of the exec
+ * functions.
  *
- * What each function says, by where it is called. "usual" stands for its ordinary results.
+ * exit(). Workers never keep the process from exiting. Tasks that still run when main() returns are cut
+ * off like any detached thread. If they use objects that exit() destroys, end the pool first.
+ *
+ * What each function returns, by where it is called. "usual" stands for its ordinary results.
  *
  *   function                     inside own task   closed pool       forked child
  *                                (or its handler)
@@ -88,24 +96,84 @@
  *   try_submit, try_submit_copy, usual             CLOSED            FORKED
  *     try_submit_batch,
  *     try_invoke
- *   submit_timeout,              usual             CLOSED            FORKED
- *     invoke_timeout
+ *   task_submit                  usual, DEADLOCK   CLOSED            FORKED
+ *   try_task_submit              usual             CLOSED            FORKED
+ *   task_submit_timeout          usual, DEADLOCK   CLOSED            FORKED
+ *                                (without limit)
+ *   task_wait,                   usual, DEADLOCK   usual             FORKED
+ *     task_wait_timeout          for itself
+ *   task_cancel                  usual             usual             FORKED
+ *   task_is_done                 usual             usual             false
+ *   task_destroy                 usual             usual             OK
+ *   is_canceled                  usual             -                 false
+ *   group_new                    usual             usual             usual
+ *   group_submit,                usual, DEADLOCK   CLOSED            FORKED
+ *     group_submit_batch
+ *   try_group_submit             usual             CLOSED            FORKED
+ *   group_submit_timeout         usual, DEADLOCK   CLOSED            FORKED
+ *                                (without limit)
+ *   group_add, group_done,       usual             usual             FORKED
+ *     group_cancel
+ *   group_wait,                  usual, DEADLOCK   usual             FORKED
+ *     group_wait_timeout         for its own
+ *   group_destroy                usual, BUSY       usual             OK
+ *   completions_new              usual             usual             usual
+ *   completions_submit           usual, DEADLOCK   CLOSED            FORKED
+ *   try_completions_submit       usual             CLOSED            FORKED
+ *   completions_submit_timeout   usual, DEADLOCK   CLOSED            FORKED
+ *                                (without limit)
+ *   completions_fd               usual             usual             -1
+ *   completions_dispatch         usual             usual             0
+ *   completions_wait             usual             usual             FORKED
+ *   completions_destroy          usual, BUSY       usual             OK
+ *   submit_timeout,              usual, DEADLOCK   CLOSED            FORKED
+ *     invoke_timeout             (without limit)
+ *   parallel_for, run_together   usual             CLOSED            FORKED
  *   capacity                     usual             usual             as it was
  *   running, busy, waiting       usual             usual             0
  *   available                    usual             0                 0
  *   is_closed                    usual             true              as it was
  *   get_stats                    usual             usual             FORKED
- *   tune                         usual             usual             FORKED
+ *   dump                         usual             usual             usual
+ *   tune, trim, set_expiry       usual             usual             FORKED
+ *   pause                        usual             CLOSED            FORKED
+ *   resume                       usual             OK                FORKED
+ *   is_paused                    usual             false             as it was
  *   wait, wait_timeout           DEADLOCK          usual             FORKED
  *   release                      usual             OK                FORKED
+ *   release_discard              usual             usual             FORKED
  *   release_timeout              DEADLOCK          usual, CLOSED     FORKED
  *   reboot                       usual             usual             OK, usable again
  *   destroy                      DEADLOCK          usual             OK
+ *   destroy_later                usual             usual             OK
+ *   multi_new,                   usual             usual             usual
+ *     multi_new_with_func
+ *   multi_submit, multi_invoke   usual, DEADLOCK   CLOSED            FORKED
+ *   try_multi_submit,            usual             CLOSED            FORKED
+ *     try_multi_invoke
+ *   multi_submit_timeout,        usual, DEADLOCK   CLOSED            FORKED
+ *     multi_invoke_timeout       (without limit)
+ *   multi_capacity,              usual             usual             as it was
+ *     multi_capacity_by_index
+ *   multi_running,               usual             usual             0
+ *     multi_running_by_index, multi_waiting, multi_waiting_by_index
+ *   multi_available,             usual             0                 0
+ *     multi_available_by_index
+ *   multi_is_closed              usual             true              as it was
+ *   multi_tune                   usual             usual             FORKED
+ *   multi_wait,                  DEADLOCK          usual             FORKED
+ *     multi_wait_timeout
+ *   multi_release                usual             OK                FORKED
+ *   multi_release_timeout        DEADLOCK          usual, CLOSED     FORKED
+ *   multi_reboot                 usual             usual             OK, usable again
+ *   multi_destroy                DEADLOCK          usual             OK
  *   panic                        fails the task    -                 aborts outside a task
  *   task_fail                    fails the task    -                 nothing outside a task
  *   sleep_ms, sleep_us, yield,   usual             usual             usual
  *     wait_fd, block
  *   current                      the task's pool   -                 usual
+ *   worker_index                 the worker's      -                 usual
+ *   worker_index_limit           usual             usual             as it was
  *   status_name, status_message, usual             usual             usual
  *     version, usable_cpus,
  *     options_init
@@ -147,37 +215,16 @@
 #define ANTPOOL_NORETURN
 #endif
 
-/** No limit, as a timeout in milliseconds. */
-#define ANTPOOL_WAIT_FOREVER UINT64_MAX
-/** The capacity of a pool without a limit of its own: as many workers as the system grants. */
-#define ANTPOOL_UNLIMITED INT64_C(-1)
-/** The largest capacity a pool can be given. */
-#define ANTPOOL_CAPACITY_MAX INT64_C(16777215)
-/** A queue that grows with its tasks, up to ANTPOOL_TASKS_MAX unfinished tasks in a pool. */
-#define ANTPOOL_QUEUE_UNBOUNDED SIZE_MAX
-/** The most unfinished tasks any pool holds; a pool that holds as many is full. */
-#define ANTPOOL_TASKS_MAX INT64_C(536870911)
-/** How many bytes antpool_submit_copy() keeps inside a task. */
-#define ANTPOOL_COPY_MAX 32
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
 
-/** For antpool_wait_fd(): a read would not block. */
-#define ANTPOOL_READABLE UINT32_C(1)
+struct antpool_options_t;
 
-/** For antpool_wait_fd(): a write would not block. */
-#define ANTPOOL_WRITABLE UINT32_C(2)
-
-/** Defaults for an antpool_options_t: `antpool_options_t o = ANTPOOL_OPTIONS_INIT;` */
-#define ANTPOOL_OPTIONS_INIT \
-    { sizeof(antpool_options_t), 0, false, false, false, false, 0, 0, 0, 0, 0, 0, 0, \
-      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL }
-
-/** Defaults for an antpool_stats_t: `antpool_stats_t s = ANTPOOL_STATS_INIT;` */
-#define ANTPOOL_STATS_INIT \
-    { sizeof(antpool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-
+/* ---- What calls return --------------------------------------------------------------------------- */
 
 /**
- * What a fallible call says. ANTPOOL_OK is 0, every error is greater than 0.
+ * What a call that can fail returns. ANTPOOL_OK is 0, every error is greater than 0.
  *
  * The numbers are part of the ABI and never change. An `int` holds any of them.
  */
@@ -187,7 +234,7 @@ typedef enum antpool_status_t {
      */
     ANTPOOL_ERR_UNKNOWN = -1,
     /**
-     * It was done.
+     * Done.
      */
     ANTPOOL_OK = 0,
     /**
@@ -203,7 +250,7 @@ typedef enum antpool_status_t {
      */
     ANTPOOL_ERR_OVERLOAD = 3,
     /**
-     * The time given had passed first.
+     * The deadline came first.
      */
     ANTPOOL_ERR_TIMED_OUT = 4,
     /**
@@ -231,7 +278,7 @@ typedef enum antpool_status_t {
      */
     ANTPOOL_ERR_INVALID_POOL_COUNT = 10,
     /**
-     * The system refused a thread and no worker exists that could take the task.
+     * The system refused a thread, and there is no worker that could take the task.
      */
     ANTPOOL_ERR_SPAWN = 11,
     /**
@@ -243,54 +290,48 @@ typedef enum antpool_status_t {
      */
     ANTPOOL_ERR_DEADLOCK = 13,
     /**
-     * The handle was made before fork() and this is the child.
+     * The handle was made before a fork(), and this is the child.
      */
     ANTPOOL_ERR_FORKED = 14,
     /**
-     * The wait was ended by another call: antpool_reboot() ended the closing it waited for.
+     * Another call ended the wait: antpool_reboot() opened the pool again, or antpool_task_cancel() canceled
+     * the task.
      */
     ANTPOOL_ERR_CANCELED = 15,
     /**
-     * The task had been started.
+     * A worker has begun the task.
      */
     ANTPOOL_ERR_ALREADY_STARTED = 16,
     /**
      * This version, this platform or this pool cannot do it.
      */
     ANTPOOL_ERR_UNSUPPORTED = 17,
+    /**
+     * The task has run, and failed; the panic handler has the message.
+     */
+    ANTPOOL_ERR_TASK_FAILED = 18,
+    /**
+     * Somebody still uses it. Reserved: nothing returns it yet.
+     */
+    ANTPOOL_ERR_BUSY = 19,
 } antpool_status_t;
 
 /**
- * How much a line of the log matters.
+ * The name of a status, such as "ANTPOOL_ERR_CLOSED".
+ *
+ * Takes any integer and never returns NULL; what is not a status is "ANTPOOL_ERR_UNKNOWN". The
+ * text is constant and lives as long as the library.
  */
-typedef enum antpool_log_level_t {
-    /**
-     * A task failed and nobody handles it, or a callback failed.
-     */
-    ANTPOOL_LOG_ERROR = 1,
-    /**
-     * Something is not as it should be: a task held a carrier for long.
-     */
-    ANTPOOL_LOG_WARNING = 2,
-    /**
-     * Worth knowing.
-     */
-    ANTPOOL_LOG_INFO = 3,
-} antpool_log_level_t;
+ANTPOOL_API const char *antpool_status_name(int status);
 
 /**
- * What a worker of a pool is.
+ * A sentence about a status, such as "the pool is closed".
+ *
+ * Takes any integer and never returns NULL. The text is constant and lives as long as the library.
  */
-typedef enum antpool_worker_kind_t {
-    /**
-     * A thread of the operating system.
-     */
-    ANTPOOL_WORKER_THREAD = 0,
-    /**
-     * A fiber: a stack of its own on one of a few carrier threads.
-     */
-    ANTPOOL_WORKER_FIBER = 1,
-} antpool_worker_kind_t;
+ANTPOOL_API const char *antpool_status_message(int status);
+
+/* ---- Making a pool ------------------------------------------------------------------------------- */
 
 /**
  * A pool. Made by antpool_new(), antpool_new_with_func() or antpool_default(); ended by
@@ -301,172 +342,1012 @@ typedef struct antpool_t antpool_t;
 /**
  * A task: called once with the `arg` it was submitted with, on one of the pool's workers.
  *
- * It may call any function of this library. It may leave by returning, by antpool_panic(), or by a
- * C++ exception; all but the first count as a failed task.
+ * It may call any function of this library. It may return, call antpool_panic(), or throw a C++
+ * exception; the last two make it a failed task.
  */
 typedef void (*antpool_task_fn)(void *arg);
 
 /**
- * A task that failed, as a panic handler sees it. Everything in it is valid during the call only.
- */
-typedef struct antpool_panic_info_t {
-    /**
-     * The size of this struct in the library that fills it in; later versions may append fields.
-     */
-    size_t struct_size;
-    /**
-     * The pool the task ran on.
-     */
-    struct antpool_t *pool;
-    /**
-     * The task's function.
-     */
-    antpool_task_fn fn;
-    /**
-     * The task's argument; for antpool_submit_copy() the worker's copy of the bytes.
-     */
-    void *arg;
-    /**
-     * What went wrong, in UTF-8, never NULL: the text given to antpool_panic() or
-     * antpool_task_fail(), or the exception's what().
-     */
-    const char *message;
-} antpool_panic_info_t;
-
-/**
- * Called once for each task that failed, on the worker, as the end of that task: the task's place
- * is free, and waits see it finished, when this function has returned.
+ * Makes a pool. It starts no thread except `min_workers`, and an idle pool has no ticking thread.
  *
- * It may call any function of this library that a task may call. If it fails itself, one line goes
- * to the logger.
- */
-typedef void (*antpool_panic_fn)(void *data, const struct antpool_panic_info_t *info);
-
-/**
- * Called with each line of the log: `message` is one line of UTF-8 without a newline at its end,
- * valid during the call. Called on workers, by several at once, and counts as inside the task.
- */
-typedef void (*antpool_log_fn)(void *data, enum antpool_log_level_t level, const char *message);
-
-/**
- * Called on a worker's own thread: on_worker_start before its first task, on_worker_stop after its
- * last. Of two workers whose hooks are not both done, each has an index of its own; it is small, and
- * given to another worker later, but not always below the capacity: a worker on its way out keeps
- * its index while another has started. A thread that a task ended (pthread_exit) is not told of a stop.
- */
-typedef void (*antpool_worker_fn)(void *data, struct antpool_t *pool, size_t worker_index);
-
-/**
- * How a pool is to behave. Begin with ANTPOOL_OPTIONS_INIT or antpool_options_init(), then change
- * fields; zero is the default everywhere. The struct is read by the call it is given to and not
- * kept; what its pointers point at has to live as long as the pool, `name` excepted (copied).
+ * # Parameters
+ * - `capacity`: the most workers, 1 to ANTPOOL_CAPACITY_MAX, or ANTPOOL_UNLIMITED.
+ * - `options`: how it is to behave. Borrowed for the call; NULL means defaults.
+ * - `out_pool`: set to the pool on ANTPOOL_OK. The caller owns it and ends it with
+ *   antpool_destroy().
  *
- * Flags are one byte, 0 or 1. `struct_size` says which version of the struct the caller was
- * compiled with: an older and smaller one is read as far as it goes; zero, a size that ends inside
- * a field, and non-zero bytes beyond what this version knows are ANTPOOL_ERR_INVALID_ARGUMENT.
+ * # Returns
+ * If the options have several mistakes, the first of this list counts, whatever the introduction says.
+ * - ANTPOOL_ERR_INVALID_EXPIRY: expiry_ms is negative and disable_purge is not set.
+ * - ANTPOOL_ERR_INVALID_PREALLOC: pre_alloc with ANTPOOL_UNLIMITED or ANTPOOL_QUEUE_UNBOUNDED.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `out_pool` is NULL, `capacity` or an option is out of range, or
+ *   `options->struct_size` is wrong. A line to the logger (stderr if there is none) names it, and its range.
+ * - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the others have ended.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory.
+ *
+ * # Safety
+ * `options` is NULL or as its struct_size says; `out_pool` is NULL or writable.
  */
-typedef struct antpool_options_t {
-    /**
-     * sizeof(antpool_options_t).
-     */
-    size_t struct_size;
-    /**
-     * An idle worker exits after this many milliseconds without a task. 0 means 1000. Negative:
-     * ANTPOOL_ERR_INVALID_EXPIRY, unless disable_purge is set.
-     */
-    int64_t expiry_ms;
-    /**
-     * Idle workers stay for ever.
-     */
-    bool disable_purge;
-    /**
-     * Allocate all bookkeeping for `capacity` workers and the queue at once; later submits do not
-     * allocate (what the system needs to start a thread excepted, and the records of callers that
-     * wait beyond the first 64). Such a pool cannot be tuned.
-     */
-    bool pre_alloc;
-    /**
-     * A submit to a full pool says ANTPOOL_ERR_OVERLOAD instead of waiting.
-     */
-    bool nonblocking;
-    /**
-     * Without a panic handler: a failed task is logged, then the process is aborted.
-     */
-    bool abort_on_panic;
-    /**
-     * ANTPOOL_WORKER_THREAD or ANTPOOL_WORKER_FIBER.
-     */
-    uint32_t worker_kind;
-    /**
-     * How many callers may wait to submit at one time; the next gets ANTPOOL_ERR_OVERLOAD. 0 means
-     * any number.
-     */
-    size_t max_blocking_tasks;
-    /**
-     * How many tasks are accepted beyond `capacity`, to wait for a worker.
-     * ANTPOOL_QUEUE_UNBOUNDED: as many as memory holds, at most ANTPOOL_TASKS_MAX.
-     */
-    size_t queue_capacity;
-    /**
-     * Workers that are started with the pool and never expire; at most `capacity`.
-     */
-    size_t min_workers;
-    /**
-     * Fibers only: threads that run them. 0 means antpool_usable_cpus().
-     */
-    size_t carriers;
-    /**
-     * Fibers only: threads that antpool_block() may use. 0 means 512.
-     */
-    size_t max_block_threads;
-    /**
-     * Bytes of stack of each worker, its guard not counted. Used memory is what tasks touch. 0 means
-     * 8 MiB of address space for a thread, 64 KiB for a fiber (of which the library keeps up to 3 KiB
-     * for itself, and the first call of a function of another library takes 2 KiB). Less than the system's minimum (fibers: 16 KiB), or more than 1 TiB:
-     * ANTPOOL_ERR_INVALID_ARGUMENT.
-     */
-    size_t stack_size;
-    /**
-     * Names the pool in logs and its threads in debuggers ("name-3", cut to 15 bytes). Copied.
-     * NULL means "antpool".
-     */
-    const char *name;
-    /**
-     * Called for each failed task. NULL: one line goes to the logger.
-     */
-    antpool_panic_fn panic_handler;
-    /**
-     * The first argument of panic_handler.
-     */
-    void *panic_data;
-    /**
-     * Called with each line of the log. NULL: lines go to stderr.
-     */
-    antpool_log_fn logger;
-    /**
-     * The first argument of logger.
-     */
-    void *logger_data;
-    /**
-     * Called on each worker's thread before its first task; with fibers on each carrier.
-     */
-    antpool_worker_fn on_worker_start;
-    /**
-     * Called on each worker's thread after its last task; with fibers on each carrier.
-     */
-    antpool_worker_fn on_worker_stop;
-    /**
-     * The first argument of both hooks.
-     */
-    void *worker_data;
-} antpool_options_t;
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_new(int64_t capacity,
+                                  const struct antpool_options_t *options,
+                                  struct antpool_t **out_pool);
 
 /**
- * One look at a pool. Set struct_size to sizeof(antpool_stats_t), or begin with
+ * Makes a pool for one function: antpool_invoke() gives it arguments. Tasks with functions of
+ * their own may be submitted to it as well.
+ *
+ * Otherwise as antpool_new(). If `func` is NULL it returns ANTPOOL_ERR_NO_FUNCTION, before any other error.
+ *
+ * # Safety
+ * As for antpool_new().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_new_with_func(int64_t capacity,
+                                            antpool_task_fn func,
+                                            const struct antpool_options_t *options,
+                                            struct antpool_t **out_pool);
+
+/**
+ * The pool that the whole process shares: threads, at most 512 workers, an unbounded queue.
+ *
+ * It is made at first use, and is never NULL. It can be released, rebooted and tuned, which all its users
+ * notice. It cannot be destroyed. Does not block.
+ */
+ANTPOOL_API
+struct antpool_t *antpool_default(void);
+
+/** The capacity of a pool without a limit of its own: as many workers as the system grants. */
+#define ANTPOOL_UNLIMITED INT64_C(-1)
+
+/** The largest capacity a pool can be given. */
+#define ANTPOOL_CAPACITY_MAX INT64_C(16777215)
+
+/* ---- Submitting tasks ---------------------------------------------------------------------------- */
+
+/**
+ * Submits a task: one of the pool's workers calls `fn(arg)`, exactly once. While the pool is full it
+ * waits for room.
+ *
+ * Up to `capacity` accepted tasks have a worker of their own by the time this returns:
+ * antpool_running() counts it, and a task that blocks for ever delays none of the others. Tasks beyond
+ * that (queue_capacity) wait for a worker. If one submit has returned before another begins, its
+ * task is started first. Callers that wait are served in the order in which they came, but callers that do
+ * not have to wait may overtake one that does, a bounded number of times.
+ *
+ * # Parameters
+ * - `pool`: the pool. Borrowed.
+ * - `fn`: the task; not NULL.
+ * - `arg`: what it is called with; may be NULL. On ANTPOOL_OK the task owns it, else the caller does.
+ *
+ * # Returns
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `fn` is NULL.
+ * - ANTPOOL_ERR_CLOSED: the pool is closed, or was closed while the call waited.
+ * - ANTPOOL_ERR_OVERLOAD: full, and the pool is nonblocking or max_blocking_tasks callers wait.
+ * - ANTPOOL_ERR_DEADLOCK: the call would have to wait inside a task of this pool, and every other worker
+ *   waits in such a call. Or it would have to wait in a hook or the logger on a carrier of this pool, or in a
+ *   fiber that antpool_panic() unwinds, and so stop the fibers of that carrier.
+ * - ANTPOOL_ERR_SPAWN: the system refused a thread and the pool has no worker.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * Blocks while the pool is full, unless it is nonblocking. May be called from inside a task.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; calling `fn` with `arg` on another thread is sound.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_submit(struct antpool_t *pool,
+                                     antpool_task_fn fn,
+                                     void *arg);
+
+/**
+ * As antpool_submit(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_submit(struct antpool_t *pool,
+                                         antpool_task_fn fn,
+                                         void *arg);
+
+/**
+ * As antpool_submit(), but waits for room for at most `timeout_ms` milliseconds, also on a
+ * nonblocking pool; then it returns ANTPOOL_ERR_TIMED_OUT. With 0 it does not wait; with ANTPOOL_WAIT_FOREVER
+ * it waits without limit. If room and the deadline come together, the task is accepted.
+ *
+ * # Safety
+ * As for antpool_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_submit_timeout(struct antpool_t *pool,
+                                             antpool_task_fn fn,
+                                             void *arg,
+                                             uint64_t timeout_ms);
+
+/**
+ * As antpool_submit(), with a copy of `size` bytes at `data` as the argument.
+ *
+ * The task itself holds the copy: nothing is allocated, and there is nothing to free. `fn` gets a
+ * pointer to it, aligned for any C type and valid until `fn` returns. `data` may be NULL if `size`
+ * is 0. `size` above ANTPOOL_COPY_MAX is ANTPOOL_ERR_INVALID_ARGUMENT.
+ *
+ * # Safety
+ * As for antpool_submit(); `data` has `size` readable bytes.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_submit_copy(struct antpool_t *pool,
+                                          antpool_task_fn fn,
+                                          const void *data,
+                                          size_t size);
+
+/**
+ * As antpool_submit_copy(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_submit_copy().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_submit_copy(struct antpool_t *pool,
+                                              antpool_task_fn fn,
+                                              const void *data,
+                                              size_t size);
+
+/**
+ * Submits `count` tasks of one function, with `args[0]`, `args[1]`, … as their arguments.
+ *
+ * It submits them in order, and stops at the first that is not accepted. `*out_accepted`, unless it is NULL,
+ * always gets the number of accepted tasks, also on an error; ANTPOOL_OK means all. It waits for room as
+ * antpool_submit() does.
+ *
+ * # Safety
+ * As for antpool_submit(); `args` has `count` readable pointers; `out_accepted` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_submit_batch(struct antpool_t *pool,
+                                           antpool_task_fn fn,
+                                           void *const *args,
+                                           size_t count,
+                                           size_t *out_accepted);
+
+/**
+ * As antpool_submit_batch(), but never waits for room: it returns ANTPOOL_ERR_OVERLOAD if not
+ * all of the tasks had room.
+ *
+ * # Safety
+ * As for antpool_submit_batch().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_submit_batch(struct antpool_t *pool,
+                                               antpool_task_fn fn,
+                                               void *const *args,
+                                               size_t count,
+                                               size_t *out_accepted);
+
+/**
+ * As antpool_submit(), with the function that the pool was made with; ANTPOOL_ERR_NO_FUNCTION if it
+ * was made without one.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; calling its function with `arg` on another thread is sound.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_invoke(struct antpool_t *pool,
+                                     void *arg);
+
+/**
+ * As antpool_invoke(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_invoke().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_invoke(struct antpool_t *pool,
+                                         void *arg);
+
+/**
+ * As antpool_submit_timeout(), with the function that the pool was made with.
+ *
+ * # Safety
+ * As for antpool_invoke().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_invoke_timeout(struct antpool_t *pool,
+                                             void *arg,
+                                             uint64_t timeout_ms);
+
+/**
+ * As antpool_submit_batch(), with the function that the pool was made with.
+ *
+ * # Safety
+ * As for antpool_invoke(), with each of the arguments; otherwise as for antpool_submit_batch().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_invoke_batch(struct antpool_t *pool,
+                                           void *const *args,
+                                           size_t count,
+                                           size_t *out_accepted);
+
+/** How many bytes antpool_submit_copy() keeps inside a task. */
+#define ANTPOOL_COPY_MAX 32
+
+/** The most unfinished tasks any pool holds; a pool that holds as many is full. */
+#define ANTPOOL_TASKS_MAX INT64_C(536870911)
+
+/* ---- Waiting until all tasks have finished ------------------------------------------------------- */
+
+/**
+ * Waits until no accepted task is unfinished. The pool stays open.
+ *
+ * It returns ANTPOOL_OK once there was an instant during the call at which every accepted task had finished,
+ * also those that tasks have submitted. Other producers may go on submitting; they cannot make it miss such an
+ * instant. Inside one of the pool's own tasks it returns ANTPOOL_ERR_DEADLOCK. Blocks.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_wait(struct antpool_t *pool);
+
+/**
+ * As antpool_wait(), for at most `timeout_ms` milliseconds; then it returns ANTPOOL_ERR_TIMED_OUT. If the
+ * instant and the deadline come together, it returns ANTPOOL_OK.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_wait_timeout(struct antpool_t *pool,
+                                           uint64_t timeout_ms);
+
+/** No limit, as a timeout in milliseconds. */
+#define ANTPOOL_WAIT_FOREVER UINT64_MAX
+
+/* ---- One task: waiting for it, canceling it ------------------------------------------------------ */
+
+/**
+ * One task that was submitted by antpool_task_submit(). The caller owns the handle, which may outlive its pool,
+ * and destroys it by antpool_task_destroy(). Any number of threads may use one at the same time.
+ */
+typedef struct antpool_task_t antpool_task_t;
+
+/**
+ * As antpool_submit(), with a handle to wait for the task or to cancel it: `*out_task`, which the caller
+ * destroys by antpool_task_destroy(). It takes one allocation.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool`, `fn` or `out_task` is NULL.
+ *
+ * # Safety
+ * As for antpool_submit(); `out_task` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_task_submit(struct antpool_t *pool,
+                                          antpool_task_fn fn,
+                                          void *arg,
+                                          struct antpool_task_t **out_task);
+
+/**
+ * As antpool_task_submit(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_task_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_task_submit(struct antpool_t *pool,
+                                              antpool_task_fn fn,
+                                              void *arg,
+                                              struct antpool_task_t **out_task);
+
+/**
+ * As antpool_task_submit(), but waits for room as antpool_submit_timeout() does.
+ *
+ * # Safety
+ * As for antpool_task_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_task_submit_timeout(struct antpool_t *pool,
+                                                  antpool_task_fn fn,
+                                                  void *arg,
+                                                  uint64_t timeout_ms,
+                                                  struct antpool_task_t **out_task);
+
+/**
+ * Waits until the task has ended, its panic handler included. Any number of callers may wait. Then
+ * what the task wrote is visible. The task's place in the pool is free a moment later.
+ *
+ * May be called from inside other tasks; in a fiber it suspends the fiber. If all workers of a full
+ * pool wait for tasks in its queue, they wait for ever: such cycles are not detected.
+ *
+ * - ANTPOOL_OK: it has returned.
+ * - ANTPOOL_ERR_TASK_FAILED: it has failed; the panic handler has the message.
+ * - ANTPOOL_ERR_CANCELED: it was canceled, and never runs.
+ * - ANTPOOL_ERR_DEADLOCK: the task itself is calling.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the wait.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `task` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `task` is NULL or a live handle.
+ */
+ANTPOOL_API enum antpool_status_t antpool_task_wait(struct antpool_task_t *task);
+
+/**
+ * As antpool_task_wait(), for at most `timeout_ms` milliseconds; then it returns ANTPOOL_ERR_TIMED_OUT. If the
+ * end and the deadline come together, it returns what the end says.
+ *
+ * # Safety
+ * `task` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_task_wait_timeout(struct antpool_task_t *task,
+                                                uint64_t timeout_ms);
+
+/**
+ * Cancels the task if no worker has begun it: on ANTPOOL_OK it never runs, the caller owns its argument again,
+ * and antpool_task_wait() returns ANTPOOL_ERR_CANCELED at once. Its place in the pool is free, and the stats count it
+ * as canceled and completed, once a worker has taken it out of the queue; antpool_wait() waits for that. Of several
+ * cancels one gets ANTPOOL_OK. Does not wait.
+ *
+ * - ANTPOOL_ERR_CANCELED: it was canceled before; the caller that did so owns the argument.
+ * - ANTPOOL_ERR_ALREADY_STARTED: a worker has begun it. If it still runs, antpool_is_canceled() is true for it.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `task` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `task` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_task_cancel(struct antpool_task_t *task);
+
+/**
+ * Whether the task has ended or was canceled. False for NULL and in a forked child.
+ *
+ * # Safety
+ * `task` is NULL or a live handle.
+ */
+ANTPOOL_API bool antpool_task_is_done(const struct antpool_task_t *task);
+
+/**
+ * Destroys the handle; the task runs on. Returns ANTPOOL_OK, also for NULL. No other call may use the handle at
+ * the same time or later. In a forked child the memory is leaked.
+ *
+ * # Safety
+ * `task` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_task_destroy(struct antpool_task_t *task);
+
+/**
+ * Inside a task: whether it has been asked to stop, by antpool_task_cancel() or by antpool_group_cancel(). False
+ * elsewhere, also inside antpool_block().
+ */
+ANTPOOL_API
+bool antpool_is_canceled(void);
+
+/* ---- Groups of tasks: waiting for them, canceling them ------------------------------------------- */
+
+/**
+ * Tasks of any pools, to wait for and to cancel together. antpool_group_new() makes it, antpool_group_destroy() ends
+ * it. It does not depend on its pools, which may be released, rebooted and destroyed meanwhile. Any number of threads
+ * may use one at the same time.
+ */
+typedef struct antpool_group_t antpool_group_t;
+
+/**
+ * Makes an empty group: `*out_group`, which the caller destroys by antpool_group_destroy().
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `out_group` is NULL.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for it.
+ *
+ * # Safety
+ * `out_group` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_group_new(struct antpool_group_t **out_group);
+
+/**
+ * As antpool_submit(), with a task that belongs to the group. The task counts as unfinished from here until its
+ * function has returned, and the panic handler, if it failed. It takes no more memory than antpool_submit().
+ *
+ * A call that fails leaves the group as it was. While a call waits for room, its task counts as unfinished. If the
+ * group is canceled meanwhile, the call goes on waiting, and its task is canceled.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `group`, `pool` or `fn` is NULL.
+ * - ANTPOOL_ERR_CANCELED: the group is canceled, and no wait has found it empty since. Also on a closed pool.
+ *
+ * # Safety
+ * As for antpool_submit(); `group` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_group_submit(struct antpool_group_t *group,
+                                           struct antpool_t *pool,
+                                           antpool_task_fn fn,
+                                           void *arg);
+
+/**
+ * As antpool_group_submit(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_group_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_group_submit(struct antpool_group_t *group,
+                                               struct antpool_t *pool,
+                                               antpool_task_fn fn,
+                                               void *arg);
+
+/**
+ * As antpool_group_submit(), but waits for room as antpool_submit_timeout() does.
+ *
+ * # Safety
+ * As for antpool_group_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_group_submit_timeout(struct antpool_group_t *group,
+                                                   struct antpool_t *pool,
+                                                   antpool_task_fn fn,
+                                                   void *arg,
+                                                   uint64_t timeout_ms);
+
+/**
+ * As antpool_submit_batch(), with tasks that belong to the group, as for antpool_group_submit(). The tasks that have
+ * no place yet count as unfinished while the call waits for it.
+ *
+ * # Safety
+ * As for antpool_submit_batch(); `group` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_group_submit_batch(struct antpool_group_t *group,
+                                                 struct antpool_t *pool,
+                                                 antpool_task_fn fn,
+                                                 void *const *args,
+                                                 size_t count,
+                                                 size_t *out_accepted);
+
+/**
+ * Adds `delta` units of unfinished work that is not a task, such as requests in flight; a negative
+ * `delta` takes units away. Does not wait.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `group` is NULL; `delta` takes away more than there are, tasks not counted, or adds
+ *   more than INT64_MAX in all.
+ * - ANTPOOL_ERR_CANCELED: `delta` is positive, and the group is canceled: see antpool_group_submit().
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `group` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_group_add(struct antpool_group_t *group,
+                                        int64_t delta);
+
+/**
+ * Takes away one unit that antpool_group_add() has added. What the caller wrote before is visible to the waits that
+ * this ends.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `group` is NULL, or there is no such unit: nothing has happened.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `group` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_group_done(struct antpool_group_t *group);
+
+/**
+ * Waits for an instant at which nothing in the group is unfinished; others may go on submitting. Any number of callers
+ * may wait. Then what the tasks wrote is visible. Their places in their pools are free a moment later.
+ *
+ * May be called from inside tasks that are not of this group; in a fiber it suspends the fiber. If all workers of a
+ * full pool wait for tasks in its queue, they wait for ever: such cycles are not detected.
+ *
+ * The group can be used again afterwards. If it was canceled, the first wait that finds it empty opens it.
+ *
+ * - ANTPOOL_ERR_TASK_FAILED: nothing is unfinished, and since the last wait that returned this or ANTPOOL_OK, a task has
+ *   failed. All callers whose waits end at that instant get it. The panic handler has each message.
+ * - ANTPOOL_ERR_DEADLOCK: called from inside a task of this group, which would wait for itself.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `group` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `group` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_group_wait(struct antpool_group_t *group);
+
+/**
+ * As antpool_group_wait(), for at most `timeout_ms` milliseconds; then ANTPOOL_ERR_TIMED_OUT, and the group is as it
+ * was. If the end and the deadline come together, the end wins.
+ *
+ * # Safety
+ * `group` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_group_wait_timeout(struct antpool_group_t *group,
+                                                 uint64_t timeout_ms);
+
+/**
+ * Cancels the group: its tasks that no worker has begun never run, and in the others antpool_is_canceled() becomes
+ * true, after which they see what the caller wrote before. Further submits return ANTPOOL_ERR_CANCELED until a wait
+ * has found the group empty. Does not wait.
+ *
+ * In place of a task that never runs a worker calls `discard` with the argument of that task, unless `discard` is
+ * NULL. Until then the task is unfinished and holds its place in the pool; afterwards it counts as canceled and
+ * completed. `discard` counts as inside the task: if it fails, the panic handler is called, and the task has
+ * failed. On a group that is canceled already the call does nothing: the first `discard` stands.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `group` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `group` is NULL or a live handle; calling `discard` with the argument of each task, on another thread, is sound.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_group_cancel(struct antpool_group_t *group,
+                                           antpool_task_fn discard);
+
+/**
+ * Frees the group. Returns ANTPOOL_OK, also for NULL. No other call may use the group at the same time or, after
+ * ANTPOOL_OK, later. In a forked child the memory is leaked.
+ *
+ * - ANTPOOL_ERR_BUSY: something is unfinished; nothing has happened. Wait first.
+ *
+ * # Safety
+ * `group` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_group_destroy(struct antpool_group_t *group);
+
+/* ---- Results for an event loop ------------------------------------------------------------------- */
+
+/**
+ * Results of tasks, on their way to the thread that dispatches them. antpool_completions_new() makes it, and
+ * antpool_completions_destroy() ends it. It does not depend on its pools. Any number of threads may use one at the
+ * same time.
+ */
+typedef struct antpool_completions_t antpool_completions_t;
+
+/**
+ * Called with the result of a task, on the thread that dispatches it: ANTPOOL_OK; ANTPOOL_ERR_TASK_FAILED, and the panic
+ * handler has the message; ANTPOOL_ERR_CANCELED if the task never ran. See antpool_completions_submit().
+ */
+typedef void (*antpool_done_fn)(void *arg, enum antpool_status_t status);
+
+/**
+ * Makes a place for results: `*out_completions`, which the caller destroys by antpool_completions_destroy(). It takes
+ * a descriptor. `flags` is 0, or ANTPOOL_ORDERED: results are dispatched in the order of their submits.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `out_completions` is NULL, or `flags` has other bits.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory, or the descriptor (RLIMIT_NOFILE).
+ *
+ * # Safety
+ * `out_completions` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_completions_new(uint32_t flags,
+                                              struct antpool_completions_t **out_completions);
+
+/**
+ * A descriptor that is readable while there is something to dispatch, for poll(), epoll and event loops. A burst of
+ * results writes to it once. It is the library's own: only wait for it, do not read, write or close it. With
+ * edge-triggered epoll, dispatch until that returns 0.
+ *
+ * Returns -1 for NULL, and in a forked child.
+ *
+ * # Safety
+ * `completions` is NULL or a live handle.
+ */
+ANTPOOL_API
+int antpool_completions_fd(const struct antpool_completions_t *completions);
+
+/**
+ * As antpool_submit(), with the task `work`. On ANTPOOL_OK a worker calls `work(arg)`. After its end
+ * antpool_completions_dispatch() calls `done`, exactly once, with the same `arg` and how the task has ended. `done`
+ * sees what the task wrote. It takes one allocation.
+ *
+ * With ANTPOOL_ORDERED a submit gets its place in the order when it begins: if one has returned before another
+ * begins, its result is dispatched first. A submit that waits for room holds back the results of later ones.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `completions`, `pool`, `work` or `done` is NULL.
+ *
+ * # Safety
+ * As for antpool_submit(), with `work`; `completions` is NULL or a live handle; calling `done` with `arg` on the
+ * threads that dispatch is sound.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_completions_submit(struct antpool_completions_t *completions,
+                                                 struct antpool_t *pool,
+                                                 antpool_task_fn work,
+                                                 antpool_done_fn done,
+                                                 void *arg);
+
+/**
+ * As antpool_completions_submit(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD. This is
+ * the call for an event loop.
+ *
+ * # Safety
+ * As for antpool_completions_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_completions_submit(struct antpool_completions_t *completions,
+                                                     struct antpool_t *pool,
+                                                     antpool_task_fn work,
+                                                     antpool_done_fn done,
+                                                     void *arg);
+
+/**
+ * As antpool_completions_submit(), but waits for room as antpool_submit_timeout() does.
+ *
+ * # Safety
+ * As for antpool_completions_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_completions_submit_timeout(struct antpool_completions_t *completions,
+                                                         struct antpool_t *pool,
+                                                         antpool_task_fn work,
+                                                         antpool_done_fn done,
+                                                         void *arg,
+                                                         uint64_t timeout_ms);
+
+/**
+ * Calls the `done` of each result that is there, on this thread, at most `max` of them unless `max` is 0. Returns how
+ * many it has called. It never waits, and leaves the results of submits that begin meanwhile to the next call.
+ *
+ * `done` may call any function of this library, this one and submits included. An exception that leaves it, and
+ * antpool_panic() in it inside a task, leaves this call as well; the results after it are still there. Several threads
+ * may dispatch at the same time; with ANTPOOL_ORDERED the calls of `done` then begin in order.
+ *
+ * Returns 0 for NULL, and in a forked child.
+ *
+ * # Safety
+ * `completions` is NULL or a live handle.
+ */
+ANTPOOL_API
+size_t antpool_completions_dispatch(struct antpool_completions_t *completions,
+                                    size_t max);
+
+/**
+ * Waits until there is something to dispatch, for at most `timeout_ms` milliseconds. Another thread may dispatch it
+ * first. In a fiber it suspends the fiber.
+ *
+ * - ANTPOOL_ERR_CLOSED: nothing is outstanding: every result has been dispatched, or is being dispatched now.
+ * - ANTPOOL_ERR_TIMED_OUT: nothing within that time. If a result and the deadline come together, the result wins.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `completions` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * A task that waits for nothing but its own result waits for ever.
+ *
+ * # Safety
+ * `completions` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_completions_wait(struct antpool_completions_t *completions,
+                                               uint64_t timeout_ms);
+
+/**
+ * Frees it and closes its descriptor. Returns ANTPOOL_OK, also for NULL. No other call may use it at the same time or,
+ * after ANTPOOL_OK, later. In a forked child the descriptor is closed and the memory is leaked.
+ *
+ * - ANTPOOL_ERR_BUSY: a result has not been dispatched, or a call of `done` has not returned; nothing has happened.
+ *
+ * # Safety
+ * `completions` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_completions_destroy(struct antpool_completions_t *completions);
+
+/** For antpool_completions_new(): results are dispatched in the order of their submits. */
+#define ANTPOOL_ORDERED UINT32_C(1)
+
+/* ---- Resizing, closing and ending a pool --------------------------------------------------------- */
+
+/**
+ * Changes the capacity. Works on a closed pool too. Does not wait for any task.
+ *
+ * Growing starts workers for queued tasks and admits as many waiting callers as now fit. Shrinking
+ * never interrupts a task: surplus idle workers exit at once, surplus busy ones when their task
+ * ends. The new capacity binds every submit that begins after this has returned, and the number of tasks that
+ * run at once. (On fibers each carrier may be about to begin one task more when this returns.)
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `capacity` is not 1 to ANTPOOL_CAPACITY_MAX.
+ * - ANTPOOL_ERR_UNSUPPORTED: the pool is unlimited or was made with pre_alloc; nothing changed.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for more workers; nothing changed.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_tune(struct antpool_t *pool,
+                                   int64_t capacity);
+
+/**
+ * Pauses the pool: tasks that have not begun wait until antpool_resume(). Tasks that run go on, and so do loops and
+ * gangs that have begun.
+ *
+ * Everything else is as before: submits are accepted as far as there is room, and then wait; workers are started for
+ * them, take a task each and wait with it, and antpool_busy() counts those. antpool_wait() waits for the tasks, if it
+ * has no deadline until the pool is resumed. antpool_parallel_for() does all by its caller, antpool_run_together()
+ * says ANTPOOL_ERR_OVERLOAD. To close the pool, by antpool_release() or antpool_destroy(), ends the pause.
+ * On a paused pool ANTPOOL_OK and nothing.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL.
+ * - ANTPOOL_ERR_CLOSED: the pool is closed.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * May be called from inside a task, which goes on. Does not wait for any task: one that a worker was about to begin
+ * may still begin, but none that is submitted after this returned.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_pause(struct antpool_t *pool);
+
+/**
+ * Ends a pause: tasks that wait begin, and see what the caller has written before. On a pool that is not paused, or closed, ANTPOOL_OK and nothing. Does not wait.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_resume(struct antpool_t *pool);
+
+/**
+ * Whether the pool is paused. False for NULL; in a forked child as it was.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API bool antpool_is_paused(const struct antpool_t *pool);
+
+/**
+ * Makes the workers that are idle now exit, except `min_workers`: at once, whatever the expiry is, also with
+ * disable_purge. A worker that gets a task first stays. On fibers the idle threads of antpool_block() exit as well.
+ * It does not wait for them. On a closed pool, whose idle workers exit anyway, it does nothing and returns
+ * ANTPOOL_OK.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_trim(struct antpool_t *pool);
+
+/**
+ * Changes how long an idle worker stays, in milliseconds, as options.expiry_ms: 0 means 1000. For workers that are
+ * idle already the new time counts from when they became idle. Works on a closed pool too.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL.
+ * - ANTPOOL_ERR_INVALID_EXPIRY: `expiry_ms` is negative.
+ * - ANTPOOL_ERR_UNSUPPORTED: the pool was made with disable_purge, and its workers stay for ever; nothing changed.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * Does not block.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_set_expiry(struct antpool_t *pool,
+                                         int64_t expiry_ms);
+
+/**
+ * Closes the pool and returns. The pool accepts nothing any more: callers that wait to submit get
+ * ANTPOOL_ERR_CLOSED, and their tasks never run. Accepted tasks, also those in the queue, still run to
+ * their end. Idle workers exit. On a closed pool it does nothing and returns ANTPOOL_OK.
+ *
+ * May be called from inside a task. Does not wait for any task.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_release(struct antpool_t *pool);
+
+/**
+ * Closes the pool as antpool_release() does, but tasks that have not begun never run. Instead, `discard` is called
+ * once with the argument of each, on a worker or in this call. (For antpool_submit_copy() that is a copy of the
+ * bytes.) Tasks that run go on to their end. On a closed pool it does the same with the tasks that are left; of
+ * several such calls one gets each task.
+ *
+ * A discarded task counts as canceled and completed. One that has a handle is canceled when `discard` has returned:
+ * antpool_task_wait() returns ANTPOOL_ERR_CANCELED. If antpool_task_cancel() or antpool_group_cancel() was first, the
+ * argument is theirs. A task of completions is delivered to its `done`, with ANTPOOL_ERR_CANCELED, and not to
+ * `discard`. A loop or a gang that has begun goes on to its end, with its helpers.
+ *
+ * `discard` counts as inside a task of the pool, also in this call; if it fails, the panic handler is called. In this
+ * call it must neither wait nor end its thread. A worker may still be calling it when this returns;
+ * antpool_release_timeout() and antpool_destroy() wait for that.
+ *
+ * # Parameters
+ * - `pool`: the pool. Borrowed.
+ * - `discard`: called with the arguments; NULL if nothing has to be done with them.
+ *
+ * # Returns
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * May be called from inside a task. Does not wait for any task.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; `discard` may be called with the argument of each of its tasks, on any thread.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_release_discard(struct antpool_t *pool,
+                                              antpool_task_fn discard);
+
+/**
+ * Closes the pool, as antpool_release() does, and waits until every worker has exited. It
+ * does not wait for threads that a task has ended.
+ *
+ * # Returns
+ * - ANTPOOL_OK: every worker has exited. Callers that wait at the same time all get it.
+ * - ANTPOOL_ERR_TIMED_OUT: not within `timeout_ms` milliseconds. The pool stays closed, and the
+ *   call may be made again to go on waiting.
+ * - ANTPOOL_ERR_CLOSED: an earlier call has returned ANTPOOL_OK for this closing.
+ * - ANTPOOL_ERR_CANCELED: antpool_reboot() opened the pool again.
+ * - ANTPOOL_ERR_DEADLOCK: called from inside one of the pool's own tasks; nothing was done.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_release_timeout(struct antpool_t *pool,
+                                              uint64_t timeout_ms);
+
+/**
+ * Opens a closed pool again, with the capacity and options it had. On an open pool it does nothing and returns
+ * ANTPOOL_OK. Tasks that still run from before count against the capacity. A pending
+ * antpool_release_timeout() gets ANTPOOL_ERR_CANCELED.
+ *
+ * In a forked child it makes a handle of the parent usable: it is then an open pool without tasks.
+ *
+ * - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the pool stays closed.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory; the pool stays closed.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_reboot(struct antpool_t *pool);
+
+/**
+ * Ends a pool: closes it, waits until every worker has exited and every call that was blocked on
+ * it has returned (submits with ANTPOOL_ERR_CLOSED, waits with ANTPOOL_OK), and frees it.
+ *
+ * It returns ANTPOOL_OK, also for NULL. Inside one of the pool's own tasks it does nothing and returns
+ * ANTPOOL_ERR_DEADLOCK; for the default pool, ANTPOOL_ERR_INVALID_ARGUMENT. In a forked child it returns
+ * ANTPOOL_OK at once and leaks the memory. Otherwise it blocks for as long as the longest task. A call on the
+ * pool that begins after this one, a second destroy included, is undefined behavior.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_destroy(struct antpool_t *pool);
+
+/**
+ * Ends a pool without waiting: closes it as antpool_release() does, and takes the handle from the caller at once.
+ * Accepted tasks still run to their end. The last worker frees the pool; if there is none, this call does.
+ *
+ * May be called from inside one of the pool's own tasks. Tasks, panic handlers, hooks and the logger of the pool may
+ * use antpool_current() until they return; antpool_reboot() returns ANTPOOL_ERR_CLOSED there. Calls that are blocked on
+ * the pool return as for antpool_destroy(), each as soon as it can. What the options point at must stay
+ * until the last worker has exited; on_worker_stop tells of each. Nobody can wait for that. So a program that
+ * unloads this library, or code that its tasks use, calls antpool_destroy() instead.
+ *
+ * - ANTPOOL_OK: the handle must not be used any more, except as above. `pool` may be NULL. In a forked child the
+ *   memory is leaked.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: it is the default pool; nothing was done.
+ *
+ * Does not block. A call on the pool that begins after this one, a second one included, is undefined behavior.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_destroy_later(struct antpool_t *pool);
+
+/* ---- Looking at a pool --------------------------------------------------------------------------- */
+
+/**
+ * The most workers that the pool may have; ANTPOOL_UNLIMITED (-1) if there is no limit. 0 for NULL.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API int64_t antpool_capacity(const struct antpool_t *pool);
+
+/**
+ * The number of workers, busy and idle. 0 for NULL and in a forked child.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API int64_t antpool_running(const struct antpool_t *pool);
+
+/**
+ * The number of workers with a task that has begun or is about to begin. 0 for NULL and in a forked child.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+int64_t antpool_busy(const struct antpool_t *pool);
+
+/**
+ * The number of submits that would be accepted now without waiting; -1 if the capacity is unlimited. 0 for
+ * NULL, on a closed pool and in a forked child.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+int64_t antpool_available(const struct antpool_t *pool);
+
+/**
+ * The number of callers that wait to submit. 0 for NULL and in a forked child.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API int64_t antpool_waiting(const struct antpool_t *pool);
+
+/**
+ * Whether the pool is closed. True for NULL.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API bool antpool_is_closed(const struct antpool_t *pool);
+
+/**
+ * A snapshot of a pool. Set struct_size to sizeof(antpool_stats_t), or begin with
  * ANTPOOL_STATS_INIT. Counters count since the pool was made.
  *
- * In one snapshot completed <= submitted and busy + idle = running; after antpool_wait() returned
- * ANTPOOL_OK, with nobody submitting, completed = submitted.
+ * In each snapshot completed <= submitted and busy + idle = running. After antpool_wait() has returned
+ * ANTPOOL_OK, and while nobody submits, completed = submitted.
  */
 typedef struct antpool_stats_t {
     /**
@@ -478,7 +1359,7 @@ typedef struct antpool_stats_t {
      */
     int64_t capacity;
     /**
-     * Live workers, busy and idle.
+     * Workers, busy and idle.
      */
     int64_t running;
     /**
@@ -490,7 +1371,7 @@ typedef struct antpool_stats_t {
      */
     int64_t idle;
     /**
-     * Accepted tasks that no worker is there for yet.
+     * Accepted tasks that have no worker yet.
      */
     int64_t queued;
     /**
@@ -498,11 +1379,11 @@ typedef struct antpool_stats_t {
      */
     int64_t waiting;
     /**
-     * The most `running` has been.
+     * The largest `running` so far.
      */
     int64_t peak_running;
     /**
-     * The most `waiting` has been.
+     * The largest `waiting` so far.
      */
     int64_t peak_waiting;
     /**
@@ -542,7 +1423,7 @@ typedef struct antpool_stats_t {
      */
     uint64_t lost;
     /**
-     * How often the system refused a thread.
+     * Threads that the system has refused.
      */
     uint64_t spawn_failures;
     /**
@@ -554,46 +1435,750 @@ typedef struct antpool_stats_t {
      */
     uint64_t queue_time_max_ns;
     /**
-     * How many tasks were sampled: of each submitting thread the first, and then one in 64.
+     * Tasks that were sampled: the first of each submitting thread, and then one in 64.
      */
     uint64_t queue_time_samples;
 } antpool_stats_t;
 
-#ifdef __cplusplus
-extern "C" {
-#endif // __cplusplus
+/** Defaults for an antpool_stats_t: `antpool_stats_t s = ANTPOOL_STATS_INIT;` */
+#define ANTPOOL_STATS_INIT \
+    { sizeof(antpool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/**
+ * Takes one consistent snapshot of the pool. Works on a closed pool; never waits for a task.
+ *
+ * Set `out_stats->struct_size` first. Of an older and smaller struct the fields that it has are filled in; in
+ * a larger one the fields that this version does not know become 0.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `out_stats` is NULL, or struct_size is zero or ends
+ *   inside a field.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; `out_stats` is NULL or has struct_size writable bytes.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_get_stats(const struct antpool_t *pool,
+                                        struct antpool_stats_t *out_stats);
+
+/**
+ * Writes to the descriptor `fd` what the pool is doing, as text for people: its state and its figures, each worker
+ * (with fibers each carrier) that runs a task with the function, its file and since when, how many look for a
+ * task or are parked, and who waits for what. A function is shown by its symbol where its file exports one, and
+ * by its place in the file, for `addr2line -e FILE PLACE`.
+ *
+ * Works on a pool in every state, from any thread, and from a debugger: `call antpool_dump(pool, 2)`. It allocates
+ * nothing, and waits for no lock for longer than some milliseconds: what it cannot read is "(busy)". It waits for a
+ * dlopen() that is under way. The form of the text may change with every version.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `fd` cannot be written to.
+ * - ANTPOOL_ERR_TIMED_OUT: `fd` does not block, and had no room for a second.
+ *
+ * In a forked child it says that the pool is the parent's. May be called from inside a task.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_dump(const struct antpool_t *pool,
+                                   int fd);
+
+/**
+ * What every antpool_worker_index() of the pool is below: the size of a table with an entry for each worker. 0
+ * for NULL; in a forked child as it was.
+ *
+ * It is the largest capacity that the pool has had, or on fibers the number of carriers, and 64 more for workers
+ * on their way out. So it never falls, and grows only by an antpool_tune() to a capacity that the pool has not had. If
+ * 64 workers are in their stop hooks, the next one waits with its start hook for the end of one of them: a stop hook
+ * must not wait for tasks of its own pool. With ANTPOOL_UNLIMITED it is above ANTPOOL_CAPACITY_MAX: have the
+ * table grow. Does not block.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle.
+ */
+ANTPOOL_API
+size_t antpool_worker_index_limit(const struct antpool_t *pool);
+
+/* ---- Tasks that fail ----------------------------------------------------------------------------- */
+
+/**
+ * Marks the task that calls it as failed, and returns. The task goes on; when it has returned, the panic
+ * handler is called.
+ *
+ * `message` is copied; NULL means "no message". If a task calls it twice, the first message counts. Outside
+ * a task it does nothing.
+ *
+ * # Safety
+ * `message` is NULL or a string that ends.
+ */
+ANTPOOL_API
+void antpool_task_fail(const char *message);
 
 /**
  * Fails the task that calls it, and does not return: it unwinds to the worker, which reports the
  * failure to the panic handler and goes on with the next task.
  *
- * `message` is copied; NULL is "no message". For tasks written in C: frames that it unwinds through
- * need unwind tables, which compilers emit by default on this platform; compile with -fexceptions
- * to have cleanup attributes run. From C++ throw an exception instead; from Go and Python use
- * antpool_task_fail(). Outside a task it writes the message to stderr and aborts.
+ * `message` is copied; NULL means "no message". It is for tasks written in C. The frames that it unwinds
+ * need unwind tables, which compilers emit by default on this platform; compile with -fexceptions to have
+ * cleanup attributes run. In C++ throw an exception instead; from Go and Python call antpool_task_fail().
+ * Outside a task it writes the message to stderr and aborts.
  *
  * # Safety
  * `message` is NULL or a string that ends; every frame up to the task's own may be unwound.
  */
-ANTPOOL_API void antpool_panic(const char *message) ANTPOOL_NORETURN;
+ANTPOOL_API
+void antpool_panic(const char *message) ANTPOOL_NORETURN;
 
 /**
- * Marks the task that calls it as failed, and returns: the task goes on to its own end and is then
- * reported to the panic handler.
+ * A task that failed, as a panic handler sees it. Everything in it is valid during the call only.
+ */
+typedef struct antpool_panic_info_t {
+    /**
+     * The size of this struct in the library that fills it in; later versions may append fields.
+     */
+    size_t struct_size;
+    /**
+     * The pool the task ran on.
+     */
+    struct antpool_t *pool;
+    /**
+     * The task's function.
+     */
+    antpool_task_fn fn;
+    /**
+     * The task's argument; for antpool_submit_copy() the worker's copy of the bytes.
+     */
+    void *arg;
+    /**
+     * What went wrong, in UTF-8, never NULL: the text given to antpool_panic() or
+     * antpool_task_fail(), or the exception's what().
+     */
+    const char *message;
+} antpool_panic_info_t;
+
+/**
+ * Called once for each task that failed, on its worker, as the last part of that task: only when this
+ * function has returned is the task's place free, and the task finished for those who wait for it.
  *
- * `message` is copied; NULL is "no message". The first message of a task stands. Outside a task it
- * does nothing.
+ * It may call any function of this library that a task may call. If it fails itself, one line goes
+ * to the logger.
+ */
+typedef void (*antpool_panic_fn)(void *data, const struct antpool_panic_info_t *info);
+
+/* ---- Options: how a pool behaves ----------------------------------------------------------------- */
+
+/**
+ * The kind of a pool's workers.
+ */
+typedef enum antpool_worker_kind_t {
+    /**
+     * A thread of the operating system.
+     */
+    ANTPOOL_WORKER_THREAD = 0,
+    /**
+     * A fiber: a stack of its own on one of a few carrier threads.
+     */
+    ANTPOOL_WORKER_FIBER = 1,
+} antpool_worker_kind_t;
+
+/**
+ * How much a line of the log matters.
+ */
+typedef enum antpool_log_level_t {
+    /**
+     * A task failed and nobody handles it, or a callback failed.
+     */
+    ANTPOOL_LOG_ERROR = 1,
+    /**
+     * Something is not as it should be, such as a task that held a carrier for long.
+     */
+    ANTPOOL_LOG_WARNING = 2,
+    /**
+     * Worth knowing.
+     */
+    ANTPOOL_LOG_INFO = 3,
+} antpool_log_level_t;
+
+/**
+ * Called with each line of the log. `message` is one line of UTF-8 without a newline at its end, and is
+ * valid during the call. Workers call it, several at once; it counts as inside the task.
+ */
+typedef void (*antpool_log_fn)(void *data, enum antpool_log_level_t level, const char *message);
+
+/**
+ * Called on a worker's own thread: on_worker_start before its first task, on_worker_stop after its
+ * last. Of two workers whose hooks are not both done, each has an index of its own, which is what its tasks get
+ * from antpool_worker_index(). It is small, and given to another worker later, but not always below the
+ * capacity: a worker on its way out keeps its index while another has started. A thread that a task ended
+ * (pthread_exit) is not told of a stop.
+ */
+typedef void (*antpool_worker_fn)(void *data, struct antpool_t *pool, size_t worker_index);
+
+/**
+ * How a pool behaves. Begin with ANTPOOL_OPTIONS_INIT or antpool_options_init(), then change
+ * fields; zero is the default of each. The call that gets the struct reads it and does not keep it. What its
+ * pointers point at must live as long as the pool, except `name`, which is copied.
+ *
+ * Flags are one byte, 0 or 1. `struct_size` says which version of the struct the caller was
+ * compiled with: of an older and smaller one the fields that it has are read. Zero, a size that ends inside
+ * a field, and non-zero bytes beyond what this version knows give ANTPOOL_ERR_INVALID_ARGUMENT.
+ */
+typedef struct antpool_options_t {
+    /**
+     * sizeof(antpool_options_t).
+     */
+    size_t struct_size;
+    /**
+     * An idle worker exits after this many milliseconds without a task. 0 means 1000. Negative:
+     * ANTPOOL_ERR_INVALID_EXPIRY, unless disable_purge is set.
+     */
+    int64_t expiry_ms;
+    /**
+     * Idle workers stay for ever.
+     */
+    bool disable_purge;
+    /**
+     * Allocate the queue, and all that `capacity` workers need, when the pool is made. Later submits allocate
+     * only what the system needs to start a thread, and the records of callers that wait beyond the first
+     * 64. Such a pool cannot be tuned.
+     */
+    bool pre_alloc;
+    /**
+     * A submit to a full pool returns ANTPOOL_ERR_OVERLOAD instead of waiting.
+     */
+    bool nonblocking;
+    /**
+     * If there is no panic handler: log a failed task, then abort the process.
+     */
+    bool abort_on_panic;
+    /**
+     * ANTPOOL_WORKER_THREAD or ANTPOOL_WORKER_FIBER.
+     */
+    uint32_t worker_kind;
+    /**
+     * How many callers may wait to submit at one time; the next gets ANTPOOL_ERR_OVERLOAD. 0 means
+     * any number.
+     */
+    size_t max_blocking_tasks;
+    /**
+     * How many tasks are accepted beyond `capacity`, to wait for a worker.
+     * ANTPOOL_QUEUE_UNBOUNDED: as many as memory holds, at most ANTPOOL_TASKS_MAX.
+     */
+    size_t queue_capacity;
+    /**
+     * Workers that are started with the pool and never expire; at most `capacity`.
+     */
+    size_t min_workers;
+    /**
+     * Fibers only: threads that run them. 0 means antpool_usable_cpus().
+     */
+    size_t carriers;
+    /**
+     * Fibers only: threads that antpool_block() may use. 0 means 512.
+     */
+    size_t max_block_threads;
+    /**
+     * Bytes of stack of each worker, without its guard. It is address space: only what tasks touch takes
+     * memory. 0 means 8 MiB for a thread and 64 KiB for a fiber. (Of a fiber's stack the library keeps up to
+     * 3 KiB for itself, and the first call of a function of another library takes 2 KiB.) Less than the
+     * system's minimum (fibers: 16 KiB), or more than 1 TiB: ANTPOOL_ERR_INVALID_ARGUMENT.
+     */
+    size_t stack_size;
+    /**
+     * Names the pool in logs and its threads in debuggers ("name-3", cut to 15 bytes). Copied.
+     * NULL means "antpool".
+     */
+    const char *name;
+    /**
+     * Called for each failed task. NULL: one line goes to the logger.
+     */
+    antpool_panic_fn panic_handler;
+    /**
+     * The first argument of panic_handler.
+     */
+    void *panic_data;
+    /**
+     * Called with each line of the log. NULL: lines go to stderr.
+     */
+    antpool_log_fn logger;
+    /**
+     * The first argument of logger.
+     */
+    void *logger_data;
+    /**
+     * Called on each worker's thread before its first task; with fibers on each carrier.
+     */
+    antpool_worker_fn on_worker_start;
+    /**
+     * Called on each worker's thread after its last task; with fibers on each carrier.
+     */
+    antpool_worker_fn on_worker_stop;
+    /**
+     * The first argument of both hooks.
+     */
+    void *worker_data;
+    /**
+     * The CPUs, by their numbers, that workers, carriers and threads of antpool_block() run on; `cpu_count` of them.
+     * Copied. One that the process may not use: ANTPOOL_ERR_INVALID_ARGUMENT.
+     */
+    const uint32_t *cpus;
+    /**
+     * How many `cpus` lists; at most 65536. 0 means the CPUs of the process, as they are when a worker starts.
+     */
+    size_t cpu_count;
+    /**
+     * Added to the nice value of the thread that makes the pool, for its workers: 1 and more make them give way to
+     * others. The sum is cut to -20 to 19. What the system refuses is ANTPOOL_ERR_UNSUPPORTED.
+     */
+    int32_t nice_increment;
+    /**
+     * Reserved for a later version: 0.
+     */
+    uint32_t reserved;
+} antpool_options_t;
+
+/** Defaults for an antpool_options_t: `antpool_options_t o = ANTPOOL_OPTIONS_INIT;` */
+#define ANTPOOL_OPTIONS_INIT \
+    { sizeof(antpool_options_t), 0, false, false, false, false, 0, 0, 0, 0, 0, 0, 0, \
+      NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
+
+/**
+ * Fills a caller's options in with defaults.
+ *
+ * `struct_size` is the caller's sizeof(antpool_options_t): at most that many bytes are written, and
+ * it is what `options->struct_size` becomes. Does nothing if `options` is NULL or `struct_size` is
+ * smaller than that first field.
  *
  * # Safety
- * `message` is NULL or a string that ends.
+ * `options` is NULL or points at `struct_size` writable bytes.
  */
-ANTPOOL_API void antpool_task_fail(const char *message);
+ANTPOOL_API void antpool_options_init(struct antpool_options_t *options, size_t struct_size);
+
+/** A queue that grows with its tasks, up to ANTPOOL_TASKS_MAX unfinished tasks in a pool. */
+#define ANTPOOL_QUEUE_UNBOUNDED SIZE_MAX
+
+/* ---- Several pools behind one handle ------------------------------------------------------------- */
+
+/**
+ * How a multi-pool chooses the pool of a task. A full one passes the task on to the next.
+ */
+typedef enum antpool_strategy_t {
+    /**
+     * One after the other.
+     */
+    ANTPOOL_ROUND_ROBIN = 0,
+    /**
+     * The one with the fewest unfinished tasks; the first of several.
+     */
+    ANTPOOL_LEAST_TASKS = 1,
+} antpool_strategy_t;
+
+/**
+ * Several pools of one kind behind one handle: what one pool's queue and lock would be too busy for. Made by
+ * antpool_multi_new() or antpool_multi_new_with_func(), ended by antpool_multi_destroy(). Any number of threads may
+ * use one at the same time.
+ */
+typedef struct antpool_multi_t antpool_multi_t;
+
+/**
+ * Makes `pools` open pools of `capacity_each` workers at most behind one handle, all with the same options, and
+ * starts no thread unless there are min_workers.
+ *
+ * # Parameters
+ * - `pools`: 1 to 65536.
+ * - `capacity_each`, `options`: as for antpool_new(), for each of the pools.
+ * - `strategy`: ANTPOOL_ROUND_ROBIN or ANTPOOL_LEAST_TASKS.
+ * - `out_multi`: gets the handle, which the caller ends by antpool_multi_destroy().
+ *
+ * # Returns
+ * - ANTPOOL_ERR_INVALID_POOL_COUNT: `pools` is out of range. This is checked first.
+ * - ANTPOOL_ERR_INVALID_STRATEGY: `strategy` is none. This is checked second.
+ * - Otherwise as antpool_new(). If one of the pools cannot be made, nothing is left of the others.
+ *
+ * # Safety
+ * As for antpool_new(); `out_multi` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_new(size_t pools,
+                                        int64_t capacity_each,
+                                        uint32_t strategy,
+                                        const struct antpool_options_t *options,
+                                        struct antpool_multi_t **out_multi);
+
+/**
+ * As antpool_multi_new(), with the function of antpool_multi_invoke(); ANTPOOL_ERR_NO_FUNCTION if that is NULL,
+ * which is checked after the strategy.
+ *
+ * # Safety
+ * As for antpool_multi_new().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_new_with_func(size_t pools,
+                                                  int64_t capacity_each,
+                                                  antpool_task_fn func,
+                                                  uint32_t strategy,
+                                                  const struct antpool_options_t *options,
+                                                  struct antpool_multi_t **out_multi);
+
+/**
+ * As antpool_submit(), to the pool that the strategy chooses. If that is full, the task goes to the next one that
+ * has room, or may start a worker; only if all are full the call waits, or is refused, as antpool_submit() of the
+ * chosen pool. Tasks of different pools start in no order.
+ *
+ * # Safety
+ * As for antpool_submit(); `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_submit(struct antpool_multi_t *multi,
+                                           antpool_task_fn fn,
+                                           void *arg);
+
+/**
+ * As antpool_multi_submit(), but never waits for room: it returns ANTPOOL_ERR_OVERLOAD if all pools are full.
+ *
+ * # Safety
+ * As for antpool_multi_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_multi_submit(struct antpool_multi_t *multi,
+                                               antpool_task_fn fn,
+                                               void *arg);
+
+/**
+ * As antpool_multi_submit(), but waits for room as antpool_submit_timeout() does.
+ *
+ * # Safety
+ * As for antpool_multi_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_submit_timeout(struct antpool_multi_t *multi,
+                                                   antpool_task_fn fn,
+                                                   void *arg,
+                                                   uint64_t timeout_ms);
+
+/**
+ * As antpool_multi_submit(), with the function that the pools were made with; ANTPOOL_ERR_NO_FUNCTION if they were
+ * made without one.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle; calling its function with `arg` on another thread is sound.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_invoke(struct antpool_multi_t *multi,
+                                           void *arg);
+
+/**
+ * As antpool_multi_invoke(), but never waits for room: it returns ANTPOOL_ERR_OVERLOAD if all pools are full.
+ *
+ * # Safety
+ * As for antpool_multi_invoke().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_multi_invoke(struct antpool_multi_t *multi,
+                                               void *arg);
+
+/**
+ * As antpool_multi_submit_timeout(), with the function that the pools were made with.
+ *
+ * # Safety
+ * As for antpool_multi_invoke().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_invoke_timeout(struct antpool_multi_t *multi,
+                                                   void *arg,
+                                                   uint64_t timeout_ms);
+
+/**
+ * Waits until no pool has an unfinished task, also of those that tasks submit meanwhile. As long as others go on
+ * submitting it may go on waiting, other than antpool_wait().
+ *
+ * ANTPOOL_ERR_DEADLOCK inside a task of one of the pools; otherwise as antpool_wait().
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_multi_wait(struct antpool_multi_t *multi);
+
+/**
+ * As antpool_multi_wait(), but for at most `timeout_ms` milliseconds; then it returns ANTPOOL_ERR_TIMED_OUT.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_wait_timeout(struct antpool_multi_t *multi,
+                                                 uint64_t timeout_ms);
+
+/**
+ * Calls antpool_tune() on each pool, with a capacity of `capacity_each`.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_tune(struct antpool_multi_t *multi,
+                                         int64_t capacity_each);
+
+/**
+ * Calls antpool_release() on each pool.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API enum antpool_status_t antpool_multi_release(struct antpool_multi_t *multi);
+
+/**
+ * As antpool_release_timeout() for all pools with one deadline: it closes all of them, and then waits until every worker
+ * has exited. ANTPOOL_ERR_DEADLOCK inside a task of one of the pools: then nothing is closed.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_release_timeout(struct antpool_multi_t *multi,
+                                                    uint64_t timeout_ms);
+
+/**
+ * Calls antpool_reboot() on each pool. If one of them cannot be opened all are closed.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_reboot(struct antpool_multi_t *multi);
+
+/**
+ * Ends all pools as antpool_destroy() does, and the handle. OK if `multi` is NULL. ANTPOOL_ERR_DEADLOCK inside a task of
+ * one of the pools: then nothing is done.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle, and unless this fails it is its last use.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_multi_destroy(struct antpool_multi_t *multi);
+
+/**
+ * The workers that all pools together may have; -1 if unlimited. 0 if `multi` is NULL.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API int64_t antpool_multi_capacity(const struct antpool_multi_t *multi);
+
+/**
+ * The workers that all pools together have, busy and idle. 0 if `multi` is NULL, and in a forked child.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+int64_t antpool_multi_running(const struct antpool_multi_t *multi);
+
+/**
+ * How many submits would be accepted now without waiting; -1 if unlimited. 0 if `multi` is NULL, and in a forked
+ * child.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API
+int64_t antpool_multi_available(const struct antpool_multi_t *multi);
+
+/**
+ * The callers that wait to submit. 0 if `multi` is NULL, and in a forked child.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API int64_t antpool_multi_waiting(const struct antpool_multi_t *multi);
+
+/**
+ * Whether the pools are closed. True if `multi` is NULL.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle.
+ */
+ANTPOOL_API bool antpool_multi_is_closed(const struct antpool_multi_t *multi);
+
+/**
+ * Writes antpool_capacity() of the pool with that index, from 0, to `*out`.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `multi` or `out` is NULL.
+ * - ANTPOOL_ERR_INVALID_POOL_INDEX: there is no such pool.
+ *
+ * # Safety
+ * `multi` is NULL or a live handle; `out` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_capacity_by_index(const struct antpool_multi_t *multi,
+                                                      size_t index,
+                                                      int64_t *out);
+
+/**
+ * Writes antpool_running() of one pool to `*out`. Otherwise as antpool_multi_capacity_by_index().
+ *
+ * # Safety
+ * As for antpool_multi_capacity_by_index().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_running_by_index(const struct antpool_multi_t *multi,
+                                                     size_t index,
+                                                     int64_t *out);
+
+/**
+ * Writes antpool_available() of one pool to `*out`. Otherwise as antpool_multi_capacity_by_index().
+ *
+ * # Safety
+ * As for antpool_multi_capacity_by_index().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_available_by_index(const struct antpool_multi_t *multi,
+                                                       size_t index,
+                                                       int64_t *out);
+
+/**
+ * Writes antpool_waiting() of one pool to `*out`. Otherwise as antpool_multi_capacity_by_index().
+ *
+ * # Safety
+ * As for antpool_multi_capacity_by_index().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_multi_waiting_by_index(const struct antpool_multi_t *multi,
+                                                     size_t index,
+                                                     int64_t *out);
+
+/* ---- Loops and gangs ----------------------------------------------------------------------------- */
+
+/**
+ * The body of a loop: runs the indices from `begin` up to, and not including, `end`. No other call of
+ * the same loop has its `slot` at the same time. See antpool_parallel_for().
+ */
+typedef void (*antpool_for_fn)(void *arg, size_t begin, size_t end, size_t slot);
+
+/**
+ * Runs a loop on its caller and on idle workers: it calls `body(arg, begin, end, slot)` with ranges that
+ * hold each index from 0 to `count` - 1 exactly once. It returns when all of them are done.
+ *
+ * The caller takes part as slot 0. Workers that are idle, or can be started, help it, now or while the
+ * loop runs. It never waits for a worker to begin, so loops may be nested and cannot deadlock; on a busy pool
+ * the caller runs the whole loop. Helpers count as tasks in the pool's figures. A loop of a few microseconds gets
+ * no helper.
+ *
+ * # Parameters
+ * - `pool`: the pool. Borrowed.
+ * - `count`: the number of indices; 0 does nothing.
+ * - `grain`: the number of indices in a range; only the last range may have fewer, so each begins at a multiple of
+ *   `grain`. With 0 the library chooses: ranges that take about 50 microseconds, and less as the end
+ *   comes near.
+ * - `max_slots`: the most threads or fibers that take part, the caller included; 0 means antpool_usable_cpus().
+ *   Never more than the capacity and the caller take part.
+ * - `body`: called by several threads at a time, each with a `slot` of its own, below `max_slots`. Two calls
+ *   with the same slot never run at once, so a table with an entry for each slot needs no lock. On fibers a body
+ *   may suspend.
+ * - `arg`: what each call gets; may be NULL.
+ *
+ * # Returns
+ * - ANTPOOL_OK: every index is done; what the bodies wrote is visible to the caller.
+ * - ANTPOOL_ERR_TASK_FAILED: a body failed as a task fails: by antpool_task_fail(), antpool_panic() or a C++
+ *   exception. No range begins after that; those that have begun run to their end. The panic handler was
+ *   called, on the thread where the body failed, with `body` (converted to an antpool_task_fn) and `arg`.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `body` is NULL.
+ * - ANTPOOL_ERR_CLOSED: the pool is closed. If it is closed while the loop runs, the loop gets no more helpers.
+ * - ANTPOOL_ERR_FORKED: see the introduction; and in the child of a fork() that the body made in slot
+ *   0: the child begins no more ranges.
+ *
+ * Blocks until the loop is done. Allocates nothing. In slot 0 a body runs where its caller runs: inside the
+ * caller's task, which does not fail with it, or outside any task. There antpool_current() is NULL, and the
+ * thread cannot be canceled meanwhile. pthread_exit() in slot 0 ends the process with a message; elsewhere it
+ * ends the helper's thread, as in a task. A body that waits for something that its caller does after the
+ * loop waits for ever.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; `body` may be called with `arg` on any thread.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_parallel_for(struct antpool_t *pool,
+                                           size_t count,
+                                           size_t grain,
+                                           size_t max_slots,
+                                           antpool_for_fn body,
+                                           void *arg);
+
+/**
+ * A body of which several run at the same time, each with a `slot` of its own. See antpool_run_together().
+ */
+typedef void (*antpool_task_each_fn)(void *arg, size_t slot);
+
+/**
+ * Calls `body(arg, slot)` with each slot from 0 to `count` - 1, all at the same time, on the caller (slot 0) and
+ * on workers: for code that has barriers inside. Returns when all of them have returned.
+ *
+ * Either every body gets a worker of its own, which was idle or is started for it, or no body is called. On
+ * fibers all bodies begin, and run while others wait in calls of this library; a barrier that blocks its
+ * thread needs a carrier for each body.
+ *
+ * - ANTPOOL_OK: all bodies have returned; what they wrote is visible to the caller. With a `count` of 0
+ *   no body was called.
+ * - ANTPOOL_ERR_TASK_FAILED: one or more failed, all have ended; see antpool_parallel_for().
+ * - ANTPOOL_ERR_OVERLOAD: fewer than `count` - 1 workers are idle or can be started now, or callers wait to
+ *   submit, or `count` is above 4096; no body was called.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `body` is NULL.
+ * - ANTPOOL_ERR_CLOSED: the pool is closed.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for one of the tasks; no body was called.
+ * - ANTPOOL_ERR_FORKED: see antpool_parallel_for().
+ *
+ * Never waits to begin; then blocks until all bodies have returned. In slot 0
+ * and elsewhere a body runs as that of antpool_parallel_for() does.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; `body` may be called with `arg` on any thread.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_run_together(struct antpool_t *pool,
+                                           size_t count,
+                                           antpool_task_each_fn body,
+                                           void *arg);
+
+/* ---- Inside a task: sleeping, waiting and blocking ----------------------------------------------- */
 
 /**
  * The pool whose task is calling, or NULL outside any task. Panic handlers and hooks that run on a
  * worker count as inside.
  */
 ANTPOOL_API struct antpool_t *antpool_current(void);
+
+/**
+ * The index of the worker that is calling, on fibers of its carrier; SIZE_MAX on any other thread.
+ *
+ * It is what the worker's hooks get. No two workers of a pool have one index at the same time, and all are below
+ * antpool_worker_index_limit(): it is the place of the worker in a table with an entry for each. Tasks
+ * on one carrier have one index; another of them may use the entry while one waits. Panic handlers, loggers and
+ * hooks that run on a worker count as inside. In antpool_block() in a fiber it is SIZE_MAX, since the carrier
+ * runs other tasks meanwhile; so it is in slot 0 of a loop outside any task. Does not block.
+ */
+ANTPOOL_API
+size_t antpool_worker_index(void);
 
 /**
  * Sleeps for `ms` milliseconds, never less. In a fiber it suspends the fiber; elsewhere it blocks the
@@ -610,29 +2195,27 @@ ANTPOOL_API
 void antpool_sleep_us(uint64_t us);
 
 /**
- * Lets others run: in a fiber the other fibers of its carrier that are ready, elsewhere other threads.
+ * Yields: to the other fibers of its carrier that are ready, or, outside a fiber, to other threads.
  */
-ANTPOOL_API
-void antpool_yield(void);
+ANTPOOL_API void antpool_yield(void);
 
 /**
- * Waits until a read from `fd` would not block (ANTPOOL_READABLE), a write to it would not
- * (ANTPOOL_WRITABLE), or either, for at most `timeout_ms` milliseconds. In a fiber it suspends the
- * fiber, elsewhere it blocks the calling thread; it does not change the descriptor, which may be
- * blocking or not.
+ * Waits for at most `timeout_ms` milliseconds until a read from `fd` would not block (ANTPOOL_READABLE), a
+ * write to it would not block (ANTPOOL_WRITABLE), or either. In a fiber it suspends the fiber, elsewhere it
+ * blocks the calling thread. It does not change the descriptor, which may be blocking or not.
  *
- * `out_events` may be NULL; else it gets those of `events` that are true now. An end of file, a peer
- * that has gone and an error on the descriptor count as ready: the read or the write will tell. A
+ * `*out_events` gets those of `events` that are true now; `out_events` may be NULL. An end of file, a
+ * peer that has gone and an error on the descriptor count as ready: the read or the write reports them. A
  * descriptor that cannot be waited for, such as a regular file, is always ready.
  *
- * Any number of callers may wait for one descriptor, for the same or for different events; each is
- * told. A descriptor should not be closed while somebody waits for it: that wait goes on to its
- * deadline, and then says ANTPOOL_ERR_TIMED_OUT or, where the end is noticed,
- * ANTPOOL_ERR_INVALID_ARGUMENT. If the number is given to another descriptor, that one is told apart.
+ * Any number of callers may wait for one descriptor, for the same or for different events; each of them is
+ * woken. Do not close a descriptor while somebody waits for it: that wait goes on to its deadline, and then
+ * returns ANTPOOL_ERR_TIMED_OUT or, where the end is noticed, ANTPOOL_ERR_INVALID_ARGUMENT. If the system
+ * gives the number to another descriptor, events of that one do not end the wait.
  *
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` is not open, `events` is 0 or has other bits.
- * - ANTPOOL_ERR_TIMED_OUT: not within `timeout_ms` milliseconds; 0 only looks.
- * - ANTPOOL_ERR_NO_MEMORY: the system has no room for one more descriptor to watch.
+ * - ANTPOOL_ERR_TIMED_OUT: not within `timeout_ms` milliseconds; with 0 it does not wait.
+ * - ANTPOOL_ERR_NO_MEMORY: the system has no room for one more descriptor in its epoll set.
  *
  * # Safety
  * `out_events` is NULL or writable.
@@ -644,19 +2227,25 @@ enum antpool_status_t antpool_wait_fd(int fd,
                                       uint64_t timeout_ms,
                                       uint32_t *out_events);
 
+/** For antpool_wait_fd(): a read would not block. */
+#define ANTPOOL_READABLE UINT32_C(1)
+
+/** For antpool_wait_fd(): a write would not block. */
+#define ANTPOOL_WRITABLE UINT32_C(2)
+
 /**
- * Calls `f` with `arg` where blocking harms nobody, and returns when it has returned: in a fiber on
- * one of at most `max_block_threads` threads of the pool, which expire as workers do, while the fiber
- * is suspended; elsewhere in place.
+ * Calls `f` with `arg` where it may block, and returns when `f` has returned. In a fiber it suspends the
+ * fiber and calls `f` on one of at most `max_block_threads` threads of the pool, which expire as workers
+ * do. Elsewhere it calls `f` in place.
  *
  * `f` counts as inside the task: antpool_current() is the task's pool, and antpool_task_fail()
- * and antpool_panic() are the task's. A C++ exception that leaves `f` on such a thread does not go on
- * as itself in the task: the task is left as if by antpool_panic() with its what(). What `f` has
- * written is visible to the task. `f` itself runs on a thread: waits in it block that thread.
+ * and antpool_panic() fail the task. If a C++ exception leaves `f` on such a thread, the task ends as if by
+ * antpool_panic() with its what(). What `f` has written is visible to the task. `f` itself runs on a
+ * thread: a wait in it blocks that thread.
  *
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `f` is NULL.
- * - ANTPOOL_ERR_SPAWN: the system refused the first of the threads, now or less than a tenth of a
- *   second ago; `f` was not called. While there are others the call waits for one of them.
+ * - ANTPOOL_ERR_SPAWN: there is no such thread, and the system refused one now or less than a tenth of a
+ *   second ago; `f` was not called. If there are such threads, the call waits for one of them.
  * - ANTPOOL_ERR_NO_MEMORY: the system refused memory; `f` was not called.
  *
  * # Safety
@@ -667,437 +2256,19 @@ ANTPOOL_MUST_USE
 enum antpool_status_t antpool_block(antpool_task_fn f,
                                     void *arg);
 
+/* ---- The library and the machine ----------------------------------------------------------------- */
+
 /**
- * How many CPUs this process may use: affinity and cgroup quota respected, at least 1.
+ * The version of the library that runs, such as "0.1.0". ANTPOOL_VERSION_MAJOR, _MINOR and _PATCH are the
+ * version of the header. The text is constant.
+ */
+ANTPOOL_API
+const char *antpool_version(void);
+
+/**
+ * The number of CPUs that this process may use, by its affinity and its cgroup quota; at least 1.
  */
 ANTPOOL_API size_t antpool_usable_cpus(void);
-
-/**
- * The version of the library that runs, such as "0.1.0"; ANTPOOL_VERSION_MAJOR and its kin are
- * those of the header. The text is constant.
- */
-ANTPOOL_API const char *antpool_version(void);
-
-/**
- * Fills a caller's options in with defaults.
- *
- * `struct_size` is the caller's sizeof(antpool_options_t): at most that many bytes are written, and
- * it is what `options->struct_size` becomes. Does nothing if `options` is NULL or `struct_size` is
- * smaller than that first field.
- *
- * # Safety
- * `options` is NULL or points at `struct_size` writable bytes.
- */
-ANTPOOL_API void antpool_options_init(struct antpool_options_t *options, size_t struct_size);
-
-/**
- * Makes a pool. No thread is started (but `min_workers`), and an idle pool has no ticking thread.
- *
- * # Parameters
- * - `capacity`: the most workers, 1 to ANTPOOL_CAPACITY_MAX, or ANTPOOL_UNLIMITED.
- * - `options`: how it is to behave. Borrowed for the call; NULL means defaults.
- * - `out_pool`: set to the pool on ANTPOOL_OK. The caller owns it and ends it with
- *   antpool_destroy().
- *
- * # Returns
- * - ANTPOOL_ERR_INVALID_ARGUMENT: `out_pool` is NULL, `capacity` or an option is out of range, or
- *   `options->struct_size` is wrong.
- * - ANTPOOL_ERR_INVALID_EXPIRY: expiry_ms is negative and disable_purge is not set.
- * - ANTPOOL_ERR_INVALID_PREALLOC: pre_alloc with ANTPOOL_UNLIMITED or ANTPOOL_QUEUE_UNBOUNDED.
- * - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the others have ended.
- * - ANTPOOL_ERR_NO_MEMORY: the system refused memory.
- *
- * # Safety
- * `options` is NULL or as its struct_size says; `out_pool` is NULL or writable.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_new(int64_t capacity,
-                                  const struct antpool_options_t *options,
-                                  struct antpool_t **out_pool);
-
-/**
- * Makes a pool for one function: antpool_invoke() gives it arguments. Tasks with functions of
- * their own may be submitted to it as well.
- *
- * As antpool_new(), and first of all ANTPOOL_ERR_NO_FUNCTION if `func` is NULL.
- *
- * # Safety
- * As for antpool_new().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_new_with_func(int64_t capacity,
-                                            antpool_task_fn func,
-                                            const struct antpool_options_t *options,
-                                            struct antpool_t **out_pool);
-
-/**
- * The pool that the whole process shares: threads, at most 512 workers, an unbounded queue.
- *
- * Made at first use; never NULL. It can be released, rebooted and tuned, which every user of it
- * notices, but not destroyed. Does not block.
- */
-ANTPOOL_API struct antpool_t *antpool_default(void);
-
-/**
- * How many workers the pool may have; ANTPOOL_UNLIMITED (-1) if there is no limit. 0 for NULL.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API int64_t antpool_capacity(const struct antpool_t *pool);
-
-/**
- * How many workers live, busy and idle. 0 for NULL and in a forked child.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API int64_t antpool_running(const struct antpool_t *pool);
-
-/**
- * How many workers have a task, begun or about to begin. 0 for NULL and in a forked child.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API int64_t antpool_busy(const struct antpool_t *pool);
-
-/**
- * How many submits would be accepted now without waiting; -1 if the capacity is unlimited. 0 for
- * NULL, on a closed pool and in a forked child.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API int64_t antpool_available(const struct antpool_t *pool);
-
-/**
- * How many callers wait to submit. 0 for NULL and in a forked child.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API int64_t antpool_waiting(const struct antpool_t *pool);
-
-/**
- * Whether the pool is closed. True for NULL.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API bool antpool_is_closed(const struct antpool_t *pool);
-
-/**
- * Changes the capacity. Works on a closed pool too. Does not wait for any task.
- *
- * Growing starts workers for queued tasks and admits as many waiting callers as now fit. Shrinking
- * never interrupts a task: surplus idle workers exit at once, surplus busy ones when their task
- * ends. A submit that begins after this returned is held to the new capacity.
- *
- * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `capacity` is not 1 to ANTPOOL_CAPACITY_MAX.
- * - ANTPOOL_ERR_UNSUPPORTED: the pool is unlimited or was made with pre_alloc; nothing changed.
- * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for more workers; nothing changed.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_tune(struct antpool_t *pool,
-                                   int64_t capacity);
-
-/**
- * Waits until no accepted task is unfinished. The pool stays open.
- *
- * ANTPOOL_OK once there was an instant during the call at which every accepted task had finished,
- * tasks that tasks submitted included. Other producers may go on; they cannot make it miss such an
- * instant. ANTPOOL_ERR_DEADLOCK from inside one of the pool's own tasks. Blocks.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API enum antpool_status_t antpool_wait(struct antpool_t *pool);
-
-/**
- * As antpool_wait(), for at most `timeout_ms` milliseconds: then ANTPOOL_ERR_TIMED_OUT. If the
- * instant and the deadline come together, ANTPOOL_OK.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_wait_timeout(struct antpool_t *pool,
-                                           uint64_t timeout_ms);
-
-/**
- * Closes the pool and returns. Nothing is accepted any more; callers that wait to submit get
- * ANTPOOL_ERR_CLOSED and their tasks never run; accepted tasks, queued ones too, still run to
- * their end; idle workers exit. On a closed pool ANTPOOL_OK and nothing.
- *
- * May be called from inside a task. Does not wait for any task.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API enum antpool_status_t antpool_release(struct antpool_t *pool);
-
-/**
- * Closes the pool, as antpool_release() does, and waits until every worker has exited (threads
- * that a task ended are not waited for).
- *
- * # Returns
- * - ANTPOOL_OK: every worker has exited. Callers that wait at the same time all get it.
- * - ANTPOOL_ERR_TIMED_OUT: not within `timeout_ms` milliseconds. The pool stays closed, and the
- *   call may be made again to go on waiting.
- * - ANTPOOL_ERR_CLOSED: an earlier call has returned ANTPOOL_OK for this closing.
- * - ANTPOOL_ERR_CANCELED: antpool_reboot() opened the pool again.
- * - ANTPOOL_ERR_DEADLOCK: called from inside one of the pool's own tasks; nothing was done.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_release_timeout(struct antpool_t *pool,
-                                              uint64_t timeout_ms);
-
-/**
- * Opens a closed pool again, with the capacity and options it had. On an open pool ANTPOOL_OK and
- * nothing. Tasks that still run from before count against the capacity. A pending
- * antpool_release_timeout() gets ANTPOOL_ERR_CANCELED.
- *
- * In a forked child it makes a handle of the parent usable: an open pool without tasks.
- *
- * - ANTPOOL_ERR_SPAWN: the system refused one of `min_workers`; the pool stays closed.
- * - ANTPOOL_ERR_NO_MEMORY: the system refused memory; the pool stays closed.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API ANTPOOL_MUST_USE enum antpool_status_t antpool_reboot(struct antpool_t *pool);
-
-/**
- * Ends a pool: closes it, waits until every worker has exited and every call that was blocked on
- * it has returned (submits with ANTPOOL_ERR_CLOSED, waits with ANTPOOL_OK), and frees it.
- *
- * NULL is ANTPOOL_OK. From inside one of the pool's own tasks ANTPOOL_ERR_DEADLOCK, and for the
- * default pool ANTPOOL_ERR_INVALID_ARGUMENT; nothing was done. In a forked child ANTPOOL_OK at
- * once: the memory is given up. Otherwise blocks for as long as the longest task. Calls that begin
- * after this one, and a second one, are undefined.
- *
- * # Safety
- * `pool` is NULL or a live handle.
- */
-ANTPOOL_API enum antpool_status_t antpool_destroy(struct antpool_t *pool);
-
-/**
- * One consistent look at the pool. Works on a closed pool; never waits for a task.
- *
- * `out_stats->struct_size` has to be set. An older and smaller struct is filled in as far as it
- * goes; in a larger one the fields this version does not know become 0.
- *
- * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `out_stats` is NULL, or struct_size is zero or ends
- *   inside a field.
- * - ANTPOOL_ERR_FORKED: see the introduction.
- *
- * # Safety
- * `pool` is NULL or a live handle; `out_stats` is NULL or has struct_size writable bytes.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_get_stats(const struct antpool_t *pool,
-                                        struct antpool_stats_t *out_stats);
-
-/**
- * The name of a status, such as "ANTPOOL_ERR_CLOSED".
- *
- * Takes any integer and never returns NULL; what is not a status is "ANTPOOL_ERR_UNKNOWN". The
- * text is constant and lives as long as the library.
- */
-ANTPOOL_API const char *antpool_status_name(int status);
-
-/**
- * A sentence about a status, such as "the pool is closed".
- *
- * Takes any integer and never returns NULL. The text is constant and lives as long as the library.
- */
-ANTPOOL_API const char *antpool_status_message(int status);
-
-/**
- * Submits a task: on ANTPOOL_OK `fn` will be called exactly once with `arg` on one of the pool's
- * workers. On a full pool it waits for room.
- *
- * Up to `capacity` accepted tasks have a worker of their own by the time this returns:
- * antpool_running() counts it, and a task that blocks for ever delays none of them. Tasks beyond
- * that (queue_capacity) wait for a worker. If one submit has returned before another begins, its
- * task is taken first. Callers that wait are admitted first come, first served; running callers
- * may overtake a waiting one a bounded number of times.
- *
- * # Parameters
- * - `pool`: the pool. Borrowed.
- * - `fn`: the task; not NULL.
- * - `arg`: what it is called with; may be NULL. Owned by the task on ANTPOOL_OK, else by the caller.
- *
- * # Returns
- * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `fn` is NULL.
- * - ANTPOOL_ERR_CLOSED: the pool is closed, or was while the call waited.
- * - ANTPOOL_ERR_OVERLOAD: full, and the pool is nonblocking or max_blocking_tasks callers wait.
- * - ANTPOOL_ERR_DEADLOCK: called from inside a task of this pool, it would have to wait, and every
- *   worker waits in such a call.
- * - ANTPOOL_ERR_SPAWN: the system refused a thread and the pool has no worker.
- * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task.
- * - ANTPOOL_ERR_FORKED: see the introduction.
- *
- * Blocks while the pool is full, unless it is nonblocking. May be called from inside a task.
- *
- * # Safety
- * `pool` is NULL or a live handle; calling `fn` with `arg` on another thread is sound.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_submit(struct antpool_t *pool,
-                                     antpool_task_fn fn,
-                                     void *arg);
-
-/**
- * As antpool_submit(), but never waits for room: a full pool says ANTPOOL_ERR_OVERLOAD.
- *
- * # Safety
- * As for antpool_submit().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_try_submit(struct antpool_t *pool,
-                                         antpool_task_fn fn,
-                                         void *arg);
-
-/**
- * As antpool_submit(), but waits for room at most `timeout_ms` milliseconds, also on a nonblocking
- * pool: then ANTPOOL_ERR_TIMED_OUT, with 0 at once. If room and the deadline come together, room
- * wins. With ANTPOOL_WAIT_FOREVER it waits without limit.
- *
- * # Safety
- * As for antpool_submit().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_submit_timeout(struct antpool_t *pool,
-                                             antpool_task_fn fn,
-                                             void *arg,
-                                             uint64_t timeout_ms);
-
-/**
- * As antpool_submit(), with a copy of `size` bytes at `data` as the argument.
- *
- * The copy is kept inside the task: nothing is allocated, and there is nothing to free. `fn` gets a
- * pointer to it, aligned for any C type and valid until `fn` returns. `data` may be NULL if `size`
- * is 0. `size` above ANTPOOL_COPY_MAX is ANTPOOL_ERR_INVALID_ARGUMENT.
- *
- * # Safety
- * As for antpool_submit(); `data` has `size` readable bytes.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_submit_copy(struct antpool_t *pool,
-                                          antpool_task_fn fn,
-                                          const void *data,
-                                          size_t size);
-
-/**
- * As antpool_submit_copy(), but never waits for room: a full pool says ANTPOOL_ERR_OVERLOAD.
- *
- * # Safety
- * As for antpool_submit_copy().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_try_submit_copy(struct antpool_t *pool,
-                                              antpool_task_fn fn,
-                                              const void *data,
-                                              size_t size);
-
-/**
- * Submits `count` tasks of one function, with `args[0]`, `args[1]`, … as their arguments.
- *
- * It accepts a prefix: `*out_accepted`, if not NULL, is always written, also on an error, and says
- * how many; ANTPOOL_OK means all. Each place is waited for as antpool_submit() does.
- *
- * # Safety
- * As for antpool_submit(); `args` has `count` readable pointers; `out_accepted` is NULL or writable.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_submit_batch(struct antpool_t *pool,
-                                           antpool_task_fn fn,
-                                           void *const *args,
-                                           size_t count,
-                                           size_t *out_accepted);
-
-/**
- * As antpool_submit_batch(), but never waits for room: ANTPOOL_ERR_OVERLOAD when not all of the
- * tasks had room.
- *
- * # Safety
- * As for antpool_submit_batch().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_try_submit_batch(struct antpool_t *pool,
-                                               antpool_task_fn fn,
-                                               void *const *args,
-                                               size_t count,
-                                               size_t *out_accepted);
-
-/**
- * As antpool_submit(), with the function that the pool was made with; ANTPOOL_ERR_NO_FUNCTION if it
- * was made without one.
- *
- * # Safety
- * `pool` is NULL or a live handle; calling its function with `arg` on another thread is sound.
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_invoke(struct antpool_t *pool,
-                                     void *arg);
-
-/**
- * As antpool_invoke(), but never waits for room: a full pool says ANTPOOL_ERR_OVERLOAD.
- *
- * # Safety
- * As for antpool_invoke().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_try_invoke(struct antpool_t *pool,
-                                         void *arg);
-
-/**
- * As antpool_submit_timeout(), with the function that the pool was made with.
- *
- * # Safety
- * As for antpool_invoke().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_invoke_timeout(struct antpool_t *pool,
-                                             void *arg,
-                                             uint64_t timeout_ms);
-
-/**
- * As antpool_submit_batch(), with the function that the pool was made with.
- *
- * # Safety
- * As for antpool_invoke(), with each of the arguments; otherwise as for antpool_submit_batch().
- */
-ANTPOOL_API
-ANTPOOL_MUST_USE
-enum antpool_status_t antpool_invoke_batch(struct antpool_t *pool,
-                                           void *const *args,
-                                           size_t count,
-                                           size_t *out_accepted);
 
 #ifdef __cplusplus
 }  // extern "C"

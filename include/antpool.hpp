@@ -40,6 +40,7 @@
 
 #include <antpool.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -51,11 +52,13 @@
 #include <future>
 #include <memory>
 #include <new>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 /// @cond
 /* Code compiled against another version, or without exceptions, can be in the same program: each
@@ -76,12 +79,14 @@ static_assert(ANTPOOL_VERSION_MAJOR == 0 && ANTPOOL_VERSION_MINOR == 1,
 
 // ---- Errors --------------------------------------------------------------------------------
 
+// clang-format off
 /**
  * What a call says: antpool_status_t as a scoped enumeration.
  *
  * It converts to std::error_code, whose category is error_category(), and compares with one.
  */
 enum class [[nodiscard]] status : int {
+    // clang-format on
     unknown = ANTPOOL_ERR_UNKNOWN,
     ok = ANTPOOL_OK,
     invalid_argument = ANTPOOL_ERR_INVALID_ARGUMENT,
@@ -101,6 +106,8 @@ enum class [[nodiscard]] status : int {
     canceled = ANTPOOL_ERR_CANCELED,
     already_started = ANTPOOL_ERR_ALREADY_STARTED,
     unsupported = ANTPOOL_ERR_UNSUPPORTED,
+    task_failed = ANTPOOL_ERR_TASK_FAILED,
+    busy = ANTPOOL_ERR_BUSY,
 };
 
 /** The name of a status, such as "ANTPOOL_ERR_CLOSED"; it lives as long as the library. */
@@ -138,6 +145,7 @@ enum class [[nodiscard]] status : int {
             case status::deadlock: return std::errc::resource_deadlock_would_occur;
             case status::canceled: return std::errc::operation_canceled;
             case status::unsupported: return std::errc::not_supported;
+            case status::busy: return std::errc::device_or_resource_busy;
             default: return {value, *this};
             }
         }
@@ -310,8 +318,8 @@ template <class Callable>
 inline constexpr bool moves_quietly =
     std::is_nothrow_constructible_v<std::decay_t<Callable>, Callable>;
 
-template <class How, class Callable>
-status place(const How &how, antpool_t *pool, Callable &&callable) noexcept(moves_quietly<Callable>)
+template <class How, class Handle, class Callable>
+status place(const How &how, Handle *pool, Callable &&callable) noexcept(moves_quietly<Callable>)
 {
     using task_type = std::decay_t<Callable>;
     static_assert(std::is_invocable_v<task_type>, "a task is called without arguments");
@@ -399,7 +407,7 @@ public:
     }
 
     /**
-     * Submits a task, waiting for room at most as long as it is told, also on a nonblocking pool:
+     * Submits a task, waiting for room for at most `timeout`, also on a nonblocking pool:
      * antpool_submit_timeout(). A callable larger than a pointer costs an allocation.
      *
      * @return false if there was no room in time, or options::max_blocking_tasks callers waited.
@@ -459,7 +467,7 @@ public:
     status wait(std::nothrow_t) const noexcept { return status(antpool_wait(handle_)); }
 
     /**
-     * As wait(), for at most as long as it is told: antpool_wait_timeout().
+     * As wait(), for at most `timeout`: antpool_wait_timeout().
      *
      * @return false if the time had passed first.
      */
@@ -488,6 +496,48 @@ public:
     status tune(std::nothrow_t, std::int64_t capacity) const noexcept
     {
         return status(antpool_tune(handle_, capacity));
+    }
+
+    /**
+     * Has tasks that have not begun wait until resume(): antpool_pause().
+     *
+     * @throws std::system_error with closed or forked.
+     */
+    void pause() const { detail::require(pause(std::nothrow), "antpool: pause"); }
+    /** As pause(), with the status as its result. */
+    status pause(std::nothrow_t) const noexcept { return status(antpool_pause(handle_)); }
+
+    /**
+     * Ends a pause: antpool_resume().
+     *
+     * @throws std::system_error with forked.
+     */
+    void resume() const { detail::require(resume(std::nothrow), "antpool: resume"); }
+    /** As resume(), with the status as its result. */
+    status resume(std::nothrow_t) const noexcept { return status(antpool_resume(handle_)); }
+
+    /**
+     * Has idle workers leave, but for options::min_workers: antpool_trim(). Does not wait for them.
+     *
+     * @throws std::system_error with forked.
+     */
+    void trim() const { detail::require(trim(std::nothrow), "antpool: trim"); }
+    /** As trim(), with the status as its result. */
+    status trim(std::nothrow_t) const noexcept { return status(antpool_trim(handle_)); }
+
+    /**
+     * Changes how long an idle worker stays, zero meaning a second: antpool_set_expiry().
+     *
+     * @throws std::system_error with invalid_expiry, unsupported or forked.
+     */
+    void set_expiry(std::chrono::milliseconds expiry) const
+    {
+        detail::require(set_expiry(std::nothrow, expiry), "antpool: set_expiry");
+    }
+    /** As set_expiry(), with the status as its result. */
+    status set_expiry(std::nothrow_t, std::chrono::milliseconds expiry) const noexcept
+    {
+        return status(antpool_set_expiry(handle_, std::int64_t{expiry.count()}));
     }
 
     /**
@@ -551,6 +601,9 @@ public:
         return result;
     }
 
+    /** Writes what it is doing to a descriptor: antpool_dump(). */
+    status dump(int fd) const noexcept { return status(antpool_dump(handle_, fd)); }
+
     /** How many workers it may have, or unlimited: antpool_capacity(). */
     [[nodiscard]] std::int64_t capacity() const noexcept { return antpool_capacity(handle_); }
     /** How many workers live, busy and idle: antpool_running(). */
@@ -561,6 +614,13 @@ public:
     [[nodiscard]] std::int64_t available() const noexcept { return antpool_available(handle_); }
     /** How many callers wait to submit: antpool_waiting(). */
     [[nodiscard]] std::int64_t waiting() const noexcept { return antpool_waiting(handle_); }
+    /** What the index of each of its workers is below: antpool_worker_index_limit(). */
+    [[nodiscard]] std::size_t worker_index_limit() const noexcept
+    {
+        return antpool_worker_index_limit(handle_);
+    }
+    /** Whether it is paused: antpool_is_paused(). */
+    [[nodiscard]] bool is_paused() const noexcept { return antpool_is_paused(handle_); }
     /** Whether it is closed, or the handle empty: antpool_is_closed(). */
     [[nodiscard]] bool is_closed() const noexcept { return antpool_is_closed(handle_); }
 
@@ -610,6 +670,603 @@ public:
 [[nodiscard]] inline pool_view current_pool() noexcept
 {
     return pool_view(antpool_current());
+}
+
+/** The index of the calling worker, or SIZE_MAX outside any: antpool_worker_index(). */
+[[nodiscard]] inline std::size_t worker_index() noexcept
+{
+    return antpool_worker_index();
+}
+
+// ---- Loops ---------------------------------------------------------------------------------
+
+/// @cond
+namespace detail {
+
+// What the calls of one loop share: its body, and the first exception that has left one of them.
+template <class Body> struct loop {
+    Body &body;
+    std::atomic<bool> failed{false};
+    std::exception_ptr exception{};
+
+    template <class Call> void run(Call &&call)
+    {
+#if defined(__cpp_exceptions)
+        if (failed.load(std::memory_order_relaxed))
+            return;
+        try {
+            call();
+        } catch (const std::exception &) {
+            // The loop returns after this call has ended, and reads it then.
+            if (!failed.exchange(true, std::memory_order_relaxed))
+                exception = std::current_exception();
+        }
+#else
+        call();
+#endif
+    }
+
+    void finish(antpool_status_t result, const char *call) const
+    {
+#if defined(__cpp_exceptions)
+        if (exception)
+            std::rethrow_exception(exception);
+#endif
+        require(status(result), call);
+    }
+};
+
+template <class Body>
+void run_range(void *arg, std::size_t begin, std::size_t end, std::size_t slot)
+{
+    auto &shared = *static_cast<loop<Body> *>(arg);
+    shared.run([&] {
+        if constexpr (std::is_invocable_v<Body &, std::size_t, std::size_t, std::size_t>) {
+            shared.body(begin, end, slot);
+        } else {
+            for (std::size_t index = begin; index != end; index++)
+                shared.body(index);
+        }
+    });
+}
+
+template <class Body> void run_slot(void *arg, std::size_t slot)
+{
+    auto &shared = *static_cast<loop<Body> *>(arg);
+    shared.run([&] { shared.body(slot); });
+}
+
+} // namespace detail
+/// @endcond
+
+/**
+ * Runs the body for every index below count, shared between the caller and idle workers of the pool:
+ * antpool_parallel_for(), which chooses the ranges. Returns when all have run.
+ *
+ * The body is body(index), or body(begin, end, slot) for ranges; it is called by several threads at a time, on one
+ * object. An exception derived from std::exception that leaves it is thrown here, the first one; what of
+ * the loop has not begun by then is skipped.
+ *
+ * A range has at least `grain` indices, where 0 leaves that to the library. At most `max_slots` calls run at a
+ * time, where 0 is as many as there are usable CPUs.
+ *
+ * @throws std::system_error with closed, forked or invalid_argument, when no index has run; with
+ *         task_failed if the body failed in another way. And what the body throws.
+ */
+template <class Body>
+void parallel_for(const pool_operations &pool, std::size_t count, Body &&body,
+                  std::size_t grain = 0, std::size_t max_slots = 0)
+{
+    using body_type = std::remove_reference_t<Body>;
+    static_assert(
+        std::is_invocable_v<body_type &, std::size_t> ||
+            std::is_invocable_v<body_type &, std::size_t, std::size_t, std::size_t>,
+        "a body is called with an index, or with the begin and the end of a range and a slot");
+    detail::loop<body_type> shared{body};
+    shared.finish(antpool_parallel_for(pool.native_handle(), count, grain, max_slots,
+                                       detail::run_range<body_type>, std::addressof(shared)),
+                  "antpool: parallel_for");
+}
+
+/**
+ * Combines map(index) for every index below count, as parallel_for() does: combine(combine(identity,
+ * map(0)), map(1)) and so on, in any order and grouping, so combine has to be associative and commutative.
+ * Of the result type as many are made as calls may run at a time.
+ *
+ * @throws what parallel_for() throws, and std::bad_alloc.
+ */
+template <class Result, class Map, class Combine>
+[[nodiscard]] Result parallel_reduce(const pool_operations &pool, std::size_t count,
+                                     Result identity, Map &&map, Combine &&combine)
+{
+    // Neighbours are written by different threads.
+    struct alignas(64) part {
+        Result value;
+    };
+    const std::size_t slots = antpool_usable_cpus();
+    std::vector<part> parts(slots, part{identity});
+    antpool::parallel_for(
+        pool, count,
+        [&](std::size_t begin, std::size_t end, std::size_t slot) {
+            Result value = std::move(parts[slot].value);
+            for (std::size_t index = begin; index != end; index++)
+                value = combine(std::move(value), map(index));
+            parts[slot].value = std::move(value);
+        },
+        0, slots);
+    for (part &each : parts)
+        identity = combine(std::move(identity), std::move(each.value));
+    return identity;
+}
+
+/**
+ * Calls body(slot) count times at the same time, slot 0 by the caller: antpool_run_together(). For code
+ * whose calls wait for each other, such as at a barrier.
+ *
+ * @return false if there are not as many idle workers; nothing has run then.
+ * @throws what parallel_for() throws.
+ */
+template <class Body>
+[[nodiscard]] bool run_together(const pool_operations &pool, std::size_t count, Body &&body)
+{
+    using body_type = std::remove_reference_t<Body>;
+    detail::loop<body_type> shared{body};
+    const antpool_status_t result = antpool_run_together(
+        pool.native_handle(), count, detail::run_slot<body_type>, std::addressof(shared));
+    if (result == ANTPOOL_ERR_OVERLOAD)
+        return false;
+    shared.finish(result, "antpool: run_together");
+    return true;
+}
+
+// ---- One task ------------------------------------------------------------------------------
+
+/**
+ * One submitted task, to be waited for or canceled: antpool_task_submit(). Moved, never copied. Its
+ * destructor gives the handle up; the task runs on.
+ */
+class task {
+public:
+    /** No task. */
+    task() = default;
+    /** Submits a callable as pool_operations::submit() does, with an allocation. */
+    template <class Callable> task(const pool_operations &pool, Callable &&callable)
+    {
+        using kept_type = detail::owned<std::decay_t<Callable>>;
+        if (detail::is_empty(callable))
+            detail::raise(status::invalid_argument, "antpool: task");
+        auto keeper = std::make_unique<kept_type>(
+            kept_type{std::decay_t<Callable>(std::forward<Callable>(callable))});
+        detail::require(status(antpool_task_submit(pool.native_handle(),
+                                                   detail::run_owned<std::decay_t<Callable>>,
+                                                   keeper.get(), &handle_)),
+                        "antpool: task");
+        callable_ = keeper.release();
+        destroy_ = [](void *kept) { delete static_cast<kept_type *>(kept); };
+    }
+    task(const task &) = delete;
+    task &operator=(const task &) = delete;
+    /** Takes the task over; the other object is left empty. */
+    task(task &&other) noexcept
+        : handle_(std::exchange(other.handle_, nullptr)), callable_(other.callable_),
+          destroy_(other.destroy_)
+    {
+    }
+    /** Gives this task up and takes the other over. */
+    task &operator=(task &&other) noexcept
+    {
+        task(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~task() { static_cast<void>(antpool_task_destroy(handle_)); }
+
+    /** Exchanges two tasks. */
+    void swap(task &other) noexcept
+    {
+        std::swap(handle_, other.handle_);
+        std::swap(callable_, other.callable_);
+        std::swap(destroy_, other.destroy_);
+    }
+
+    /**
+     * Waits until the task has ended: antpool_task_wait().
+     *
+     * @return status::ok, task_failed if it has failed, canceled if it never runs, or why there
+     *         was no wait: deadlock inside the task itself, forked, invalid_argument on an empty object.
+     */
+    status wait() const noexcept { return status(antpool_task_wait(handle_)); }
+    /** As wait(), for at most `timeout`; timed_out if that has passed first. */
+    template <class Rep, class Period>
+    status wait_for(std::chrono::duration<Rep, Period> timeout) const noexcept
+    {
+        return status(antpool_task_wait_timeout(handle_, detail::milliseconds_of(timeout)));
+    }
+
+    /**
+     * Sees to it that the task never runs, unless it has begun: antpool_task_cancel(). The callable is
+     * destroyed then, before this returns.
+     *
+     * @return false if the task has begun, which sees is_canceled(), or was canceled before.
+     */
+    bool cancel() noexcept
+    {
+        if (antpool_task_cancel(handle_) != ANTPOOL_OK)
+            return false;
+        destroy_(callable_);
+        return true;
+    }
+
+    /** Whether it has ended: antpool_task_is_done(). */
+    [[nodiscard]] bool is_done() const noexcept { return antpool_task_is_done(handle_); }
+    /** Whether there is a task behind this object. */
+    [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+
+private:
+    antpool_task_t *handle_ = nullptr;
+    void *callable_ = nullptr; // Ours once a cancel has said so.
+    void (*destroy_)(void *) = nullptr;
+};
+
+// ---- Some tasks ----------------------------------------------------------------------------
+
+namespace detail {
+
+// A callable of a group, which is called or destroyed without its type being known.
+class grouped {
+public:
+    grouped() = default;
+    grouped(const grouped &) = delete;
+    grouped &operator=(const grouped &) = delete;
+    virtual ~grouped() = default;
+    virtual void call() = 0;
+};
+
+template <class Task> class grouped_task final : public grouped {
+public:
+    template <class Callable>
+    explicit grouped_task(Callable &&callable) : task_(std::forward<Callable>(callable))
+    {
+    }
+    void call() override { detail::call(task_); }
+
+private:
+    Task task_;
+};
+
+inline void run_grouped(void *arg)
+{
+    const std::unique_ptr<grouped> keeper(static_cast<grouped *>(arg));
+    keeper->call();
+}
+
+inline void discard_grouped(void *arg)
+{
+    delete static_cast<grouped *>(arg);
+}
+
+} // namespace detail
+
+/**
+ * Tasks, of any pools, that are waited for and canceled together: antpool_group_new(). Moved, never copied. Its
+ * destructor waits until nothing in it is unfinished; it must not run inside one of its own tasks, where it calls
+ * std::terminate(). A callable costs one allocation.
+ */
+class group {
+public:
+    /** An empty group. @throws std::system_error with no_memory. */
+    group() { detail::require(status(antpool_group_new(&handle_)), "antpool: group"); }
+    group(const group &) = delete;
+    group &operator=(const group &) = delete;
+    /** Takes the group over; on the other object functions say status::invalid_argument. */
+    group(group &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    /** Ends this group as the destructor does, and takes the other over. */
+    group &operator=(group &&other) noexcept
+    {
+        group(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~group()
+    {
+        if (handle_ == nullptr)
+            return;
+        static_cast<void>(antpool_group_wait(handle_));
+        if (antpool_group_destroy(handle_) != ANTPOOL_OK)
+            std::terminate();
+    }
+
+    /** Exchanges two groups. */
+    void swap(group &other) noexcept { std::swap(handle_, other.handle_); }
+
+    /**
+     * Submits a task to the pool, as pool_operations::submit() does: antpool_group_submit().
+     *
+     * @throws std::system_error as that, and with canceled; and what copying or moving the callable throws.
+     */
+    template <class Callable> void submit(const pool_operations &pool, Callable &&callable) const
+    {
+        detail::require(submit(std::nothrow, pool, std::forward<Callable>(callable)),
+                        "antpool: group submit");
+    }
+    /** As submit(), with the status as its result. Only the callable's own copy or move throws. */
+    template <class Callable>
+    status submit(std::nothrow_t, const pool_operations &pool, Callable &&callable) const
+        noexcept(detail::moves_quietly<Callable>)
+    {
+        return place(std::forward<Callable>(callable), [&](void *arg) {
+            return antpool_group_submit(handle_, pool.native_handle(), detail::run_grouped, arg);
+        });
+    }
+
+    /** As submit(), if there is room now: antpool_try_group_submit(). @return false if the pool is full. */
+    template <class Callable>
+    [[nodiscard]] bool try_submit(const pool_operations &pool, Callable &&callable) const
+    {
+        return detail::succeeded(place(std::forward<Callable>(callable),
+                                       [&](void *arg) {
+                                           return antpool_try_group_submit(
+                                               handle_, pool.native_handle(), detail::run_grouped,
+                                               arg);
+                                       }),
+                                 "antpool: group try_submit");
+    }
+
+    /** As submit(), waiting for room as pool_operations::submit_for() does. @return false if there was none in time. */
+    template <class Rep, class Period, class Callable>
+    [[nodiscard]] bool submit_for(const pool_operations &pool,
+                                  std::chrono::duration<Rep, Period> timeout,
+                                  Callable &&callable) const
+    {
+        return detail::succeeded(place(std::forward<Callable>(callable),
+                                       [&](void *arg) {
+                                           return antpool_group_submit_timeout(
+                                               handle_, pool.native_handle(), detail::run_grouped,
+                                               arg, detail::milliseconds_of(timeout));
+                                       }),
+                                 "antpool: group submit_for");
+    }
+
+    /** Adds units of work that is no task: antpool_group_add(). */
+    status add(std::int64_t units = 1) const noexcept
+    {
+        return status(antpool_group_add(handle_, units));
+    }
+    /** Takes one away: antpool_group_done(). */
+    status done() const noexcept { return status(antpool_group_done(handle_)); }
+
+    /**
+     * Waits until nothing in the group is unfinished: antpool_group_wait().
+     *
+     * @return status::ok; task_failed if a task has failed since the last wait that said one of the two; or why there
+     *         was no wait: deadlock inside a task of the group, forked, invalid_argument on an empty object.
+     */
+    status wait() const noexcept { return status(antpool_group_wait(handle_)); }
+    /** As wait(), for at most `timeout`; timed_out if that has passed first. */
+    template <class Rep, class Period>
+    status wait_for(std::chrono::duration<Rep, Period> timeout) const noexcept
+    {
+        return status(antpool_group_wait_timeout(handle_, detail::milliseconds_of(timeout)));
+    }
+
+    /**
+     * Cancels the group: antpool_group_cancel(). Tasks that have not begun never run; their callables are destroyed
+     * on the workers that pass them, and so before a wait() ends. The others see is_canceled().
+     */
+    status cancel() const noexcept
+    {
+        return status(antpool_group_cancel(handle_, detail::discard_grouped));
+    }
+
+    /** Whether there is a group behind this object. */
+    [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+    /** The handle, for functions of antpool.h. */
+    [[nodiscard]] antpool_group_t *native_handle() const noexcept { return handle_; }
+
+private:
+    template <class Callable, class Submit>
+    static status place(Callable &&callable,
+                        Submit submit) noexcept(detail::moves_quietly<Callable>)
+    {
+        using task_type = std::decay_t<Callable>;
+        static_assert(std::is_invocable_v<task_type>, "a task is called without arguments");
+        if (detail::is_empty(callable))
+            return status::invalid_argument;
+        std::unique_ptr<detail::grouped> keeper(
+            new (std::nothrow) detail::grouped_task<task_type>(std::forward<Callable>(callable)));
+        if (!keeper)
+            return status::no_memory;
+        const status result = status(submit(keeper.get()));
+        if (result == status::ok)
+            static_cast<void>(keeper.release());
+        return result;
+    }
+
+    antpool_group_t *handle_ = nullptr;
+};
+
+// ---- Results where an event loop wants them ------------------------------------------------
+
+namespace detail {
+
+// What a work leaves for its done.
+template <class Result> struct delivery {
+    template <class Work> void fill(Work &work) { value.emplace(std::invoke(std::move(work))); }
+    template <class Done> void call(Done &done, status how)
+    {
+        static_cast<void>(std::invoke(std::move(done), how, std::move(value)));
+    }
+    std::optional<Result> value;
+};
+
+template <> struct delivery<void> {
+    template <class Work> void fill(Work &work) { std::invoke(std::move(work)); }
+    template <class Done> void call(Done &done, status how)
+    {
+        static_cast<void>(std::invoke(std::move(done), how));
+    }
+};
+
+// Both callables of a submit, and what goes from one to the other.
+template <class Work, class Done> struct completion {
+    Work work;
+    Done done;
+    delivery<std::invoke_result_t<Work>> result{};
+
+    static void run(void *arg)
+    {
+        detail::guarded([arg] {
+            auto &self = *static_cast<completion *>(arg);
+            self.result.fill(self.work);
+        });
+    }
+    static void deliver(void *arg, antpool_status_t how)
+    {
+        const std::unique_ptr<completion> self(static_cast<completion *>(arg));
+        self->result.call(self->done, status(how));
+    }
+};
+
+} // namespace detail
+
+/** In which order results are dispatched. */
+enum class delivery_order : std::uint32_t {
+    as_they_come = 0,
+    of_the_submits = ANTPOOL_ORDERED,
+};
+
+/**
+ * Results of tasks, on their way to the thread that dispatches them: antpool_completions_new(). Moved, never copied. Its
+ * destructor dispatches what is outstanding, and waits for it; an exception that leaves a `done` there ends the
+ * program, as does a destructor inside a `done` of its own.
+ */
+class completions {
+public:
+    /** Without results. @throws std::system_error with no_memory. */
+    explicit completions(delivery_order order = delivery_order::as_they_come)
+    {
+        detail::require(
+            status(antpool_completions_new(static_cast<std::uint32_t>(order), &handle_)),
+            "antpool: completions");
+    }
+    completions(const completions &) = delete;
+    completions &operator=(const completions &) = delete;
+    /** Takes them over; on the other object functions say status::invalid_argument. */
+    completions(completions &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    /** Ends these as the destructor does, and takes the others over. */
+    completions &operator=(completions &&other) noexcept
+    {
+        completions(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~completions()
+    {
+        if (handle_ == nullptr)
+            return;
+        while (wait() == status::ok)
+            static_cast<void>(antpool_completions_dispatch(handle_, 0));
+        if (antpool_completions_destroy(handle_) != ANTPOOL_OK)
+            std::terminate();
+    }
+
+    /** Exchanges two of them. */
+    void swap(completions &other) noexcept { std::swap(handle_, other.handle_); }
+
+    /** Readable while there is something to dispatch: antpool_completions_fd(). Only to be waited for. */
+    [[nodiscard]] int fd() const noexcept { return antpool_completions_fd(handle_); }
+
+    /**
+     * Submits a task, as pool_operations::submit() does: antpool_completions_submit(). On a worker `work()` is called; later
+     * dispatch() calls `done(status)` or, if work returns something, `done(status, std::optional<Result>)`, which
+     * is empty unless the status is ok. Both are destroyed on the thread that dispatches. It takes two allocations.
+     *
+     * @throws std::system_error as that; and what copying or moving the callables throws.
+     */
+    template <class Work, class Done>
+    void submit(const pool_operations &pool, Work &&work, Done &&done) const
+    {
+        detail::require(
+            submit(std::nothrow, pool, std::forward<Work>(work), std::forward<Done>(done)),
+            "antpool: completions submit");
+    }
+    /** As submit(), with the status as its result. Only the callables' own copies or moves throw. */
+    template <class Work, class Done>
+    status submit(std::nothrow_t, const pool_operations &pool, Work &&work, Done &&done) const
+    {
+        return place(antpool_completions_submit, pool, std::forward<Work>(work),
+                     std::forward<Done>(done));
+    }
+
+    /** As submit(), if there is room now. @return false if the pool is full. */
+    template <class Work, class Done>
+    [[nodiscard]] bool try_submit(const pool_operations &pool, Work &&work, Done &&done) const
+    {
+        return detail::succeeded(place(antpool_try_completions_submit, pool,
+                                       std::forward<Work>(work), std::forward<Done>(done)),
+                                 "antpool: completions try_submit");
+    }
+
+    /** As submit(), waiting for room as pool_operations::submit_for() does. @return false if there was none in time. */
+    template <class Rep, class Period, class Work, class Done>
+    [[nodiscard]] bool submit_for(const pool_operations &pool,
+                                  std::chrono::duration<Rep, Period> timeout, Work &&work,
+                                  Done &&done) const
+    {
+        const auto with_limit = [timeout](auto... args) {
+            return antpool_completions_submit_timeout(args..., detail::milliseconds_of(timeout));
+        };
+        return detail::succeeded(
+            place(with_limit, pool, std::forward<Work>(work), std::forward<Done>(done)),
+            "antpool: completions submit_for");
+    }
+
+    /** Calls the `done` of what is there, at most `max`, all for 0: antpool_completions_dispatch(). @return how many. */
+    std::size_t dispatch(std::size_t max = 0) const
+    {
+        return antpool_completions_dispatch(handle_, max);
+    }
+
+    /** Waits until there is something to dispatch: antpool_completions_wait(). @return ok, closed if nothing is outstanding. */
+    status wait() const noexcept
+    {
+        return status(antpool_completions_wait(handle_, ANTPOOL_WAIT_FOREVER));
+    }
+    /** As wait(), for at most as long as it is told; timed_out if the time has passed first. */
+    template <class Rep, class Period>
+    status wait_for(std::chrono::duration<Rep, Period> timeout) const noexcept
+    {
+        return status(antpool_completions_wait(handle_, detail::milliseconds_of(timeout)));
+    }
+
+    /** Whether there is something behind this object. */
+    [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+    /** The handle, for functions of antpool.h. */
+    [[nodiscard]] antpool_completions_t *native_handle() const noexcept { return handle_; }
+
+private:
+    template <class Submit, class Work, class Done>
+    status place(Submit submit, const pool_operations &pool, Work &&work, Done &&done) const
+    {
+        using kept_type = detail::completion<std::decay_t<Work>, std::decay_t<Done>>;
+        if (detail::is_empty(work) || detail::is_empty(done))
+            return status::invalid_argument;
+        std::unique_ptr<kept_type> keeper(
+            new (std::nothrow) kept_type{std::decay_t<Work>(std::forward<Work>(work)),
+                                         std::decay_t<Done>(std::forward<Done>(done))});
+        if (!keeper)
+            return status::no_memory;
+        const status result = status(submit(handle_, pool.native_handle(), kept_type::run,
+                                            kept_type::deliver, keeper.get()));
+        if (result == status::ok)
+            static_cast<void>(keeper.release());
+        return result;
+    }
+
+    antpool_completions_t *handle_ = nullptr;
+};
+
+/** Inside a task: whether it has been asked to stop: antpool_is_canceled(). */
+[[nodiscard]] inline bool is_canceled() noexcept
+{
+    return antpool_is_canceled();
 }
 
 /** What a worker is: antpool_worker_kind_t. */
@@ -671,6 +1328,10 @@ struct options {
     std::size_t stack_size = 0;
     /** Names the pool in logs and its threads in debuggers; empty means "antpool". */
     std::string name{};
+    /** The only CPUs that workers run on; empty means those of the process. */
+    std::vector<std::uint32_t> cpus{};
+    /** Added to the nice value of the thread that makes the pool. */
+    std::int32_t nice_increment = 0;
     /** Called once for each failed task, as the end of that task. Without: a line of the log. */
     std::function<void(const panic_info &)> panic_handler{};
     /** Called with each line of the log, which is valid during the call. Without: stderr. */
@@ -721,6 +1382,9 @@ inline antpool_options_t options_for_c(options &from) noexcept
     to.max_block_threads = from.max_block_threads;
     to.stack_size = from.stack_size;
     to.name = from.name.empty() ? nullptr : from.name.c_str();
+    to.cpus = from.cpus.data();
+    to.cpu_count = from.cpus.size();
+    to.nice_increment = from.nice_increment;
     to.panic_handler = from.panic_handler ? on_panic : nullptr;
     to.logger = from.logger ? on_line : nullptr;
     to.on_worker_start = from.on_worker_start ? on_worker<&options::on_worker_start> : nullptr;
@@ -849,6 +1513,158 @@ public:
 
 private:
     std::unique_ptr<options> options_; // The library calls the functions in it.
+};
+
+/** How a multi_pool chooses the pool of a task. */
+enum class strategy : std::uint32_t {
+    round_robin = ANTPOOL_ROUND_ROBIN, /**< One after the other. */
+    least_tasks = ANTPOOL_LEAST_TASKS, /**< The one with the fewest unfinished tasks. */
+};
+
+/// @cond
+namespace detail {
+
+// The three kinds of submitting to several pools, which have no submit that copies.
+struct waiting_for_any {
+    static constexpr bool copies = false;
+    antpool_status_t plain(antpool_multi_t *multi, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_multi_submit(multi, fn, arg);
+    }
+};
+
+struct trying_all {
+    static constexpr bool copies = false;
+    antpool_status_t plain(antpool_multi_t *multi, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_try_multi_submit(multi, fn, arg);
+    }
+};
+
+struct waiting_for_any_until {
+    static constexpr bool copies = false;
+    std::uint64_t timeout_ms;
+    antpool_status_t plain(antpool_multi_t *multi, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_multi_submit_timeout(multi, fn, arg, timeout_ms);
+    }
+};
+
+} // namespace detail
+/// @endcond
+
+/**
+ * Several pools behind one handle, with the same options: antpool_multi_new(). Neither moved nor copied. Its
+ * destructor ends them as that of a pool does, and as that one it must not run inside one of their tasks.
+ */
+class multi_pool {
+public:
+    /**
+     * Makes `pools` pools of `capacity_each` workers at most.
+     *
+     * @throws std::system_error as antpool_multi_new() says.
+     */
+    multi_pool(std::size_t pools, std::int64_t capacity_each,
+               strategy choice = strategy::round_robin, options how = {})
+        : options_(std::move(how))
+    {
+        const antpool_options_t native = detail::options_for_c(options_);
+        detail::require(
+            status(antpool_multi_new(pools, capacity_each, static_cast<std::uint32_t>(choice),
+                                     &native, &handle_)),
+            "antpool: multi_pool");
+    }
+    multi_pool(const multi_pool &) = delete;
+    multi_pool &operator=(const multi_pool &) = delete;
+    ~multi_pool()
+    {
+        const status result = status(antpool_multi_destroy(handle_));
+        if (result != status::ok) {
+            std::fprintf(stderr, "antpool: the destructor of a multi_pool: %s\n",
+                         status_message(result));
+            std::terminate();
+        }
+    }
+
+    /** As pool_operations::submit(): antpool_multi_submit(). */
+    template <class Callable> void submit(Callable &&callable) const
+    {
+        detail::require(submit(std::nothrow, std::forward<Callable>(callable)),
+                        "antpool: multi_pool submit");
+    }
+    /** As submit(), with the status as its result. Only the callable's own copy or move throws. */
+    template <class Callable>
+    status submit(std::nothrow_t, Callable &&callable) const
+        noexcept(detail::moves_quietly<Callable>)
+    {
+        return detail::place(detail::waiting_for_any{}, handle_, std::forward<Callable>(callable));
+    }
+    /** As submit(), if one of them has room now. @return false if all are full. */
+    template <class Callable> [[nodiscard]] bool try_submit(Callable &&callable) const
+    {
+        return detail::succeeded(
+            detail::place(detail::trying_all{}, handle_, std::forward<Callable>(callable)),
+            "antpool: multi_pool try_submit");
+    }
+    /** As submit(), waiting for room for at most `timeout`. @return false if there was none in time. */
+    template <class Rep, class Period, class Callable>
+    [[nodiscard]] bool submit_for(std::chrono::duration<Rep, Period> timeout,
+                                  Callable &&callable) const
+    {
+        const detail::waiting_for_any_until how{detail::milliseconds_of(timeout)};
+        return detail::succeeded(detail::place(how, handle_, std::forward<Callable>(callable)),
+                                 "antpool: multi_pool submit_for");
+    }
+
+    /** Waits until no pool has an unfinished task: antpool_multi_wait(). */
+    void wait() const
+    {
+        detail::require(status(antpool_multi_wait(handle_)), "antpool: multi_pool wait");
+    }
+    /** As wait(), for at most `timeout`. @return false if that has passed first. */
+    template <class Rep, class Period>
+    [[nodiscard]] bool wait_for(std::chrono::duration<Rep, Period> timeout) const
+    {
+        return detail::succeeded(
+            status(antpool_multi_wait_timeout(handle_, detail::milliseconds_of(timeout))),
+            "antpool: multi_pool wait_for");
+    }
+    /** Changes the capacity of each pool: antpool_multi_tune(). */
+    void tune(std::int64_t capacity_each) const
+    {
+        detail::require(status(antpool_multi_tune(handle_, capacity_each)),
+                        "antpool: multi_pool tune");
+    }
+    /** Closes the pools: antpool_multi_release(). */
+    void release() const
+    {
+        detail::require(status(antpool_multi_release(handle_)), "antpool: multi_pool release");
+    }
+    /** Opens them again: antpool_multi_reboot(). */
+    void reboot() const
+    {
+        detail::require(status(antpool_multi_reboot(handle_)), "antpool: multi_pool reboot");
+    }
+
+    /** Of all pools together: antpool_multi_capacity(). */
+    [[nodiscard]] std::int64_t capacity() const noexcept { return antpool_multi_capacity(handle_); }
+    /** Of all pools together: antpool_multi_running(). */
+    [[nodiscard]] std::int64_t running() const noexcept { return antpool_multi_running(handle_); }
+    /** Of all pools together: antpool_multi_available(). */
+    [[nodiscard]] std::int64_t available() const noexcept
+    {
+        return antpool_multi_available(handle_);
+    }
+    /** Of all pools together: antpool_multi_waiting(). */
+    [[nodiscard]] std::int64_t waiting() const noexcept { return antpool_multi_waiting(handle_); }
+    /** Whether they are closed: antpool_multi_is_closed(). */
+    [[nodiscard]] bool is_closed() const noexcept { return antpool_multi_is_closed(handle_); }
+    /** The handle, for functions of antpool.h. */
+    [[nodiscard]] antpool_multi_t *native_handle() const noexcept { return handle_; }
+
+private:
+    options options_; // The library calls the functions in it.
+    antpool_multi_t *handle_ = nullptr;
 };
 
 } // inline namespace

@@ -1,19 +1,26 @@
 //! Calls foreign functions and survives whatever leaves them: a Rust panic, a C++ exception, the
 //! end of their thread.
 //!
-//! Three nets, from the inside out. The C++ shim beside this file catches exceptions where the
-//! process has the C++ runtime. `catch_unwind` catches panics of this runtime. What neither may
-//! catch, pthread_exit() and cancellation, unwinds through a guard, which never lets it go on: it
-//! hands the worker's duties over and parks the thread for good.
+//! Three nets, from the inside out. The C++ shim beside this file catches C++ exceptions, of any runtime.
+//! `catch_unwind` catches panics of this runtime. What neither may
+//! catch, pthread_exit() and cancellation, unwinds through a guard, which never lets it go on: the worker
+//! hands its duties over and goes back to its [`Base`], from where the thread ends like any other.
 
 #![allow(unsafe_code, reason = "calls foreign functions")]
 
 use std::any::Any;
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ptr;
 
 use crate::current::Current;
+#[cfg(not(loom))]
+use crate::runtimes::forget_exceptions;
 use crate::task::TaskFn;
+
+#[cfg(loom)]
+fn forget_exceptions() {}
 
 /// What a panic by [`panic_with`] carries.
 struct Message(String);
@@ -29,20 +36,58 @@ pub(crate) fn panic_with(message: String) -> ! {
     resume_unwind(Box::new(Message(message)))
 }
 
-/// Who is told that what it has called has ended its thread: pthread_exit() or a cancellation unwinds
-/// the frame that calls this, which can never be left.
+/// What to do when a call has ended its thread: pthread_exit() or a cancellation unwinds the frame that calls this,
+/// and that frame can never return.
 pub(crate) trait Loses {
-    fn lost(&self);
+    fn lost(&self) -> !;
+}
+
+/// A place on a thread's stack to which the thread can jump back out of a call that ended it.
+#[derive(Debug)]
+pub(crate) struct Base(Cell<*mut c_void>);
+
+impl Base {
+    pub(crate) const fn new() -> Self {
+        Self(Cell::new(ptr::null_mut()))
+    }
+
+    /// Calls `body`. False if [`Base::go_back`] left it.
+    pub(crate) fn call<F: FnOnce()>(&self, body: F) -> bool {
+        unsafe extern "C" fn call<F: FnOnce()>(body: *mut c_void) {
+            // SAFETY: `body` is the one below, borrowed for the call, which is the only one.
+            let body = unsafe { (*body.cast::<Option<F>>()).take() };
+            if let Some(body) = body {
+                body();
+            }
+        }
+        let mut body = Some(body);
+        // SAFETY: `call` is called at once, with what it is made for; the place is written before that.
+        let returned = unsafe { shim::call_at(call::<F>, (&raw mut body).cast(), self.0.as_ptr()) };
+        self.0.set(ptr::null_mut());
+        returned
+    }
+
+    /// Jumps back to [`Base::call`]. Nothing on the stack above it is dropped.
+    pub(crate) fn go_back(&self) -> ! {
+        let place = self.0.get();
+        assert!(!place.is_null(), "nothing is called at this base");
+        // The exceptions that the C++ runtime still counts belong to the call that was lost.
+        forget_exceptions();
+        // SAFETY: `call` has not returned, and this thread is in it: a base is no other thread's. The frames
+        // that are left are those of a call that was lost, and of this module and the worker's around it;
+        // what they own, a message at most, is given up.
+        unsafe { shim::go_back(place) }
+    }
 }
 
 /// Why a call did not return: what a panic carried.
 pub(crate) struct Ended(Box<dyn Any + Send>);
 
 impl Ended {
-    /// Where the shim has passed a panic on, the C++ runtime counts it as on its way for ever.
+    /// If the shim has passed a panic on, the C++ runtime counts it as in flight for ever.
     #[cold]
     fn caught(payload: Box<dyn Any + Send>) -> Self {
-        shim::forget_exceptions();
+        forget_exceptions();
         Self(payload)
     }
 
@@ -52,9 +97,9 @@ impl Ended {
     }
 }
 
-/// Runs a task to its end. An exception only marks it: see [`Current::take_failure`].
+/// Runs a task to its end. An exception only marks it as failed: see [`Current::take_failure`].
 ///
-/// Little of this is on the stack while the task runs: a sleeping fiber costs what its frames touch.
+/// This keeps little on the stack while the task runs, since a sleeping fiber costs the pages that its frames touch.
 #[inline(always)]
 pub(crate) fn run(function: TaskFn, arg: *mut c_void, loses: &impl Loses) -> Result<(), Ended> {
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -76,7 +121,7 @@ pub(crate) fn callback(mut body: impl FnMut(), loses: &impl Loses) -> Result<(),
         call::<F>
     }
     let function = call_of(&body);
-    // A callback may run in the middle of a task, whose mark of failure is not the callback's.
+    // A callback may run in the middle of a task. The task's mark of failure is not the callback's.
     let of_task = Current::swap_failure(None);
     let ended = run(function, (&raw mut body).cast(), loses);
     // The first message stands, also if a panic followed.
@@ -86,7 +131,7 @@ pub(crate) fn callback(mut body: impl FnMut(), loses: &impl Loses) -> Result<(),
     }
 }
 
-/// On the way of everything that unwinds a worker's thread and is not a panic of this runtime.
+/// Stops everything that unwinds a worker's thread and is not a panic of this runtime.
 struct LostGuard<'a, L: Loses>(&'a L);
 
 impl<L: Loses> Drop for LostGuard<'_, L> {
@@ -95,11 +140,8 @@ impl<L: Loses> Drop for LostGuard<'_, L> {
         if std::thread::panicking() {
             return; // catch_unwind has it.
         }
-        self.0.lost();
         // Unwinding must not reach catch_unwind, which would end the process.
-        loop {
-            std::thread::park();
-        }
+        self.0.lost()
     }
 }
 
@@ -127,68 +169,6 @@ unsafe extern "C" fn caught(message: *const c_char) {
     Current::fail(|| message.to_string_lossy().into_owned());
 }
 
-/// Whether what the shim has caught is a panic, to be passed on untouched.
-extern "C" fn is_panicking() -> bool {
-    std::thread::panicking()
-}
-
-/// The C++ exceptions of the calling thread: those that are being handled, and how many are on their
-/// way. The C++ runtime keeps them by thread; fibers take theirs along.
-#[cfg(not(loom))]
-#[derive(Debug)]
-pub(crate) struct Exceptions(*mut ExceptionState);
-
-/// What the C++ runtime keeps: a list and a count.
-#[cfg(not(loom))]
-pub(crate) type ExceptionState = [usize; 2];
-
-#[cfg(not(loom))]
-impl Exceptions {
-    const NONE: ExceptionState = [0; 2];
-
-    /// Nowhere, in a process without the C++ runtime, and where each fiber has a thread of its own.
-    pub(crate) fn of_this_thread() -> Self {
-        if cfg!(antpool_stand_in) {
-            return Self(std::ptr::null_mut());
-        }
-        Self(shim::exceptions())
-    }
-
-    /// Whether there are none.
-    #[inline]
-    pub(crate) fn are_none(&self) -> bool {
-        // SAFETY: the calling thread's, for as long as that lives.
-        self.0.is_null() || unsafe { *self.0 } == Self::NONE
-    }
-
-    /// Takes what a fiber leaves with.
-    pub(crate) fn take(&self) -> ExceptionState {
-        if self.0.is_null() {
-            return Self::NONE;
-        }
-        // SAFETY: the calling thread's, for as long as that lives.
-        let state = unsafe { *self.0 };
-        if state != Self::NONE {
-            self.forget();
-        }
-        state
-    }
-
-    /// Puts it back when the fiber does.
-    #[inline]
-    pub(crate) fn put_back(&self, state: ExceptionState) {
-        if state != Self::NONE {
-            // SAFETY: as above; it was taken from there.
-            unsafe { *self.0 = state };
-        }
-    }
-
-    /// What was there belonged to code that never goes on.
-    pub(crate) fn forget(&self) {
-        shim::forget_exceptions();
-    }
-}
-
 /// What a debugger would call a function: its symbol where there is one, else its address.
 #[cfg(not(loom))]
 pub(crate) fn name_of(function: *const c_void) -> String {
@@ -210,43 +190,55 @@ mod shim {
     use crate::task::TaskFn;
 
     unsafe extern "C-unwind" {
-        fn antpool_shim_call(
-            function: TaskFn,
-            arg: *mut c_void,
+        /// NULL, or the exception that has left the function.
+        fn antpool_shim_catching(function: TaskFn, arg: *mut c_void) -> *mut c_void;
+        fn antpool_shim_end_exception(
+            exception: *mut c_void,
             caught: unsafe extern "C" fn(*const c_char),
-            is_panicking: extern "C" fn() -> bool,
         );
-        fn antpool_shim_exceptions() -> *mut super::ExceptionState;
-        static antpool_shim_has_runtime: bool;
+        fn antpool_shim_call_at(
+            body: unsafe extern "C" fn(*mut c_void),
+            arg: *mut c_void,
+            place: *mut *mut c_void,
+        ) -> bool;
+        fn antpool_shim_go_back(place: *mut c_void) -> !;
     }
 
-    /// The calling thread has no C++ exception any more.
-    pub(super) fn forget_exceptions() {
-        let state = exceptions();
-        if !state.is_null() {
-            // SAFETY: the calling thread's, for as long as that lives.
-            unsafe { *state = super::Exceptions::NONE };
-        }
+    /// Calls `body(arg)`. False if `go_back` left it.
+    ///
+    /// # Safety
+    /// `body` may be called with `arg`; `place` is writable.
+    pub(super) unsafe fn call_at(
+        body: unsafe extern "C" fn(*mut c_void),
+        arg: *mut c_void,
+        place: *mut *mut c_void,
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { antpool_shim_call_at(body, arg, place) }
     }
 
-    /// Where the C++ runtime keeps the calling thread's exceptions; NULL where there is none.
-    pub(super) fn exceptions() -> *mut super::ExceptionState {
-        // SAFETY: no conditions.
-        unsafe { antpool_shim_exceptions() }
+    /// # Safety
+    /// `place` is that of a `call_at` that has not returned, on this thread; nothing in between has to be dropped.
+    pub(super) unsafe fn go_back(place: *mut c_void) -> ! {
+        // SAFETY: the caller's promise.
+        unsafe { antpool_shim_go_back(place) }
     }
 
     /// # Safety
     /// `function` may be called with `arg`.
     #[inline(always)]
     pub(super) unsafe fn call(function: TaskFn, arg: *mut c_void) {
-        // SAFETY: constant once the library is loaded.
-        if unsafe { antpool_shim_has_runtime } {
-            // SAFETY: the caller's promise.
-            unsafe { antpool_shim_call(function, arg, super::caught, super::is_panicking) }
-        } else {
-            // SAFETY: the caller's promise. No exception can exist that would have to be caught.
-            unsafe { function(arg) }
+        // SAFETY: the caller's promise.
+        let exception = unsafe { antpool_shim_catching(function, arg) };
+        if !exception.is_null() {
+            end(exception);
         }
+    }
+
+    #[cold]
+    fn end(exception: *mut c_void) {
+        // SAFETY: just caught, and nobody else has it.
+        unsafe { antpool_shim_end_exception(exception, super::caught) };
     }
 }
 
@@ -255,15 +247,30 @@ mod shim {
     use super::c_void;
     use crate::task::TaskFn;
 
-    pub(super) fn forget_exceptions() {}
+    /// # Safety
+    /// `body` may be called with `arg`.
+    pub(super) unsafe fn call_at(
+        body: unsafe extern "C" fn(*mut c_void),
+        arg: *mut c_void,
+        _: *mut *mut c_void,
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { body(arg) };
+        true
+    }
+
+    /// No model loses a thread.
+    ///
+    /// # Safety
+    /// None.
+    pub(super) unsafe fn go_back(_: *mut c_void) -> ! {
+        unreachable!()
+    }
 
     /// # Safety
     /// `function` may be called with `arg`.
     pub(super) unsafe fn call(function: TaskFn, arg: *mut c_void) {
-        let _ = (
-            super::caught as *const c_void,
-            super::is_panicking as *const c_void,
-        );
+        let _ = super::caught as *const c_void;
         // SAFETY: the caller's promise.
         unsafe { function(arg) }
     }

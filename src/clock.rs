@@ -6,7 +6,7 @@ use std::time::Duration;
 pub(crate) use real::*;
 
 #[cfg(loom)]
-pub(crate) use crate::sync::{Deadline, now};
+pub(crate) use crate::sync::{Deadline, SHORT_TICKS, now, ticks};
 
 /// Nothing sleeps in a model but by a parker.
 #[cfg(loom)]
@@ -38,7 +38,7 @@ mod real {
         in_ns(now())
     }
 
-    /// What is beyond 64 bits is never.
+    /// A time beyond 64 bits means never.
     #[inline]
     pub(crate) fn in_ns(duration: Duration) -> u64 {
         duration
@@ -47,23 +47,21 @@ mod real {
             .saturating_add(u64::from(duration.subsec_nanos()))
     }
 
-    /// More of [`ticks`] than anybody should hold a thread that others wait for: between half a second
-    /// and one.
+    /// As many [`ticks`] as a task may hold a carrier before it is reported: half a second to one second.
     pub(crate) const LONG_TICKS: u64 = if cfg!(target_arch = "x86_64") {
         1 << 31
     } else {
         700_000_000
     };
 
-    /// As many of them as fibers may run before their carrier looks at what else there is: some tens of
-    /// microseconds.
+    /// As many [`ticks`] as fibers may run before their carrier polls its other sources: some tens of microseconds.
     pub(crate) const SHORT_TICKS: u64 = if cfg!(target_arch = "x86_64") {
         1 << 17
     } else {
         50_000
     };
 
-    /// A count that goes on with time, read as cheaply as can be. Its unit is the processor's business.
+    /// A counter that grows with time and is cheap to read. Its unit depends on the processor.
     #[inline]
     pub(crate) fn ticks() -> u64 {
         #[cfg(target_arch = "x86_64")]
@@ -73,7 +71,7 @@ mod real {
         return now_ns();
     }
 
-    /// Sleeps that long, never less, whatever signals come.
+    /// Sleeps for at least `duration`, whatever signals come.
     pub(crate) fn sleep(duration: Duration) {
         let Some(end) = now().checked_add(duration) else {
             return sleep(Duration::from_secs(1 << 40));
@@ -101,7 +99,7 @@ mod real {
         }
     }
 
-    /// A point in time to wait for at most, or none.
+    /// The point in time at which a wait gives up, or none.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Deadline(Option<Duration>);
 
@@ -109,7 +107,7 @@ mod real {
         /// A deadline that never comes.
         pub(crate) const NEVER: Self = Self(None);
 
-        /// So many milliseconds from now. What no clock will ever show is never.
+        /// `ms` milliseconds from now. A time that the clock cannot show means never.
         pub(crate) fn after_ms(ms: u64) -> Self {
             if ms == u64::MAX {
                 Self::NEVER
@@ -170,7 +168,7 @@ mod real {
     }
 }
 
-/// How long the system is left alone after it refused a worker: 1 ms, then twice as long each
+/// How long to wait before the system is asked for a worker again after a refusal: 1 ms, then twice as long each
 /// time, at most 100 ms.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Backoff {
@@ -193,7 +191,7 @@ impl Backoff {
         }
     }
 
-    /// When the system may be asked again.
+    /// The time at which the system may be asked again.
     pub(crate) fn until(self) -> Deadline {
         self.until
     }

@@ -1,8 +1,9 @@
-//! How a pool is to behave, as the core knows it, and the checks that need no C.
+//! The options of a pool as the core knows them, and the checks that need no C.
 
 use std::ffi::CString;
 use std::time::Duration;
 
+use crate::cpus::CpuSet;
 use crate::error::Error;
 
 /// The most workers a pool can be given.
@@ -10,7 +11,7 @@ pub(crate) const CAPACITY_MAX: usize = (1 << 24) - 1;
 /// A queue without a limit of its own.
 pub(crate) const QUEUE_UNBOUNDED: usize = usize::MAX;
 
-/// Everything a pool is made from. Nothing in it changes later but the capacity.
+/// Everything that a pool is made from. Only the capacity changes later.
 #[derive(Clone, Debug)]
 #[cfg_attr(
     loom,
@@ -20,9 +21,9 @@ pub(crate) const QUEUE_UNBOUNDED: usize = usize::MAX;
     )
 )]
 pub(crate) struct Config {
-    /// The most workers; `None`: as many as the system grants.
+    /// The most workers; `None` means as many as the system grants.
     pub(crate) capacity: Option<usize>,
-    /// How long a worker without a task stays; `None`: for ever.
+    /// How long a worker without a task stays; `None` means for ever.
     pub(crate) expiry: Option<Duration>,
     /// Whether all bookkeeping is allocated at once.
     pub(crate) pre_alloc: bool,
@@ -44,6 +45,10 @@ pub(crate) struct Config {
     pub(crate) max_block_threads: usize,
     /// Bytes of stack per worker; 0 is the default.
     pub(crate) stack_size: usize,
+    /// The only CPUs that workers run on; `None` is the process's.
+    pub(crate) cpus: Option<CpuSet>,
+    /// Added to the nice value of the thread that makes the pool.
+    pub(crate) nice_increment: i32,
     /// What logs and debuggers call the pool.
     pub(crate) name: CString,
     /// Whether it lives as long as the process, so that nobody ever joins its threads.
@@ -66,9 +71,17 @@ impl Config {
             carriers: 0,
             max_block_threads: 0,
             stack_size: 0,
+            cpus: None,
+            nice_increment: 0,
             name: c"antpool".to_owned(),
             never_destroyed: true,
         }
+    }
+
+    /// The expiry in nanoseconds; the largest number if there is none.
+    pub(crate) fn expiry_ns(&self) -> u64 {
+        let expiry = self.expiry.unwrap_or(Duration::MAX);
+        u64::try_from(expiry.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Checks what depends on several fields.

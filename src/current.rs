@@ -1,4 +1,4 @@
-//! What the code that calls is part of: a pool's worker, on a thread or on a fiber, or nothing of ours.
+//! What the calling code is part of: a pool's worker, on a thread or a fiber, or neither.
 
 #![allow(unsafe_code, reason = "a thread finds its own frame by a pointer")]
 
@@ -11,25 +11,33 @@ use crate::fork;
 use crate::suspend::Overrun;
 use crate::suspend::Suspend;
 use crate::sync::thread_local;
+use crate::tasks::{Outcome, Tracker};
 
-/// What a worker knows about itself. It lives as long as the worker does, where that puts it.
+/// A worker's own state. The worker keeps it in place for as long as it lives.
 pub(crate) struct Current {
     /// The pool, by its address.
     pool: *const (),
-    /// What the outside knows the pool by.
+    /// The pool's handle.
     owner: *const c_void,
     /// The first message with which the running task was marked as failed.
     failure: Cell<Option<String>>,
+    /// Who tracks the running task, if anybody does.
+    tracker: Cell<Option<*const dyn Tracker>>,
     /// Whether the worker counts: it has not retired.
     counts: Cell<bool>,
-    /// The fiber that runs, in the process it began in.
+    /// The index by which the host knows it, while it may call the host's code.
+    index: Cell<Option<usize>>,
+    /// Whether it is a carrier: a call that blocks its thread blocks fibers.
+    #[cfg(not(loom))]
+    carrier: bool,
+    /// The running fiber, and the process in which it began.
     fiber: Cell<Option<(*const dyn Suspend, u32)>>,
 }
 
 /// See [`Current::take_mark`].
 #[cfg(not(loom))]
 #[derive(Debug)]
-pub(crate) struct Mark(Option<String>);
+pub(crate) struct Mark(Option<String>, Option<*const dyn Tracker>);
 
 #[cfg(not(loom))]
 thread_local! {
@@ -47,12 +55,25 @@ impl Current {
             pool,
             owner,
             failure: Cell::new(None),
+            tracker: Cell::new(None),
             counts: Cell::new(true),
+            index: Cell::new(None),
+            #[cfg(not(loom))]
+            carrier: false,
             fiber: Cell::new(None),
         }
     }
 
-    /// From here on the worker is this fiber, or none, and so is what was marked as failed.
+    /// A carrier of `pool`.
+    #[cfg(not(loom))]
+    pub(crate) fn of_carrier(pool: *const (), owner: *const c_void) -> Self {
+        Self {
+            carrier: true,
+            ..Self::new(pool, owner)
+        }
+    }
+
+    /// Sets the fiber that the worker runs from here on.
     ///
     /// # Safety
     /// The fiber is valid until this is called again.
@@ -63,11 +84,11 @@ impl Current {
             .set(fiber.map(|fiber| (fiber, fork::generation())));
     }
 
-    /// What the running fiber was marked with, to be kept while another runs.
+    /// Takes the mark of the running fiber, to keep it while another one runs.
     #[cfg(not(loom))]
     #[inline]
     pub(crate) fn take_mark(&self) -> Mark {
-        Mark(self.failure.take())
+        Mark(self.failure.take(), self.tracker.take())
     }
 
     /// Puts it back.
@@ -75,6 +96,7 @@ impl Current {
     #[inline]
     pub(crate) fn put_mark(&self, mark: Mark) {
         self.failure.set(mark.0);
+        self.tracker.set(mark.1);
     }
 
     /// Calls `body` with this thread known as the worker.
@@ -90,7 +112,7 @@ impl Current {
         body()
     }
 
-    /// From here on the thread runs this worker, or none.
+    /// Sets the worker that the thread runs from here on.
     ///
     /// # Safety
     /// `this` is NULL, or valid until this is called again on the same thread.
@@ -100,7 +122,7 @@ impl Current {
         CURRENT.with(|current| current.set(this));
     }
 
-    /// The worker has retired: it still runs hooks, but makes no room any more.
+    /// Marks the worker as retired: it still runs hooks, but gives back no places any more.
     pub(crate) fn retire(&self) {
         self.counts.set(false);
     }
@@ -117,12 +139,60 @@ impl Current {
         unsafe { &*self.failure.as_ptr() }.is_some()
     }
 
+    /// The host knows the worker by this index from here on, or by none.
+    pub(crate) fn set_index(&self, index: Option<usize>) {
+        self.index.set(index);
+    }
+
+    /// The index of the calling worker.
+    pub(crate) fn index() -> Option<usize> {
+        Self::with(|current| current.index.get()).flatten()
+    }
+
+    /// The running task has this tracker, or none.
+    pub(crate) fn set_tracker(&self, tracker: Option<*const dyn Tracker>) {
+        self.tracker.set(tracker);
+    }
+
+    /// Whether the running task has one.
+    #[inline]
+    #[cfg(not(loom))]
+    pub(crate) fn has_tracker(&self) -> bool {
+        self.tracker.get().is_some()
+    }
+
+    /// Tells the running task's tracker that the task has ended, which is the last that this has to do with it.
+    pub(crate) fn end_tracked(&self, outcome: Outcome) {
+        if let Some(tracker) = self.tracker.take() {
+            // SAFETY: it stays until it is told of the end, which happens here and once.
+            unsafe { &*tracker }.end(outcome);
+        }
+    }
+
+    /// The tracker of the calling task, for as long as the call is inside it.
+    pub(crate) fn tracker<'a>() -> Option<&'a dyn Tracker> {
+        let tracker = Self::with(|current| current.tracker.get())??;
+        // SAFETY: it stays until the task has ended.
+        Some(unsafe { &*tracker })
+    }
+
+    /// Whether the caller is inside a task that `tracker` tracks.
+    pub(crate) fn is_tracked_by<T: Tracker>(tracker: &T) -> bool {
+        Self::tracker().is_some_and(|current| ptr::addr_eq(current, tracker))
+    }
+
+    /// Whether the calling task was marked as failed.
+    #[inline]
+    pub(crate) fn is_failing() -> bool {
+        Self::with(Self::is_marked).unwrap_or(false)
+    }
+
     /// Takes the failure of the task that has just ended.
     pub(crate) fn take_failure(&self) -> Option<String> {
         self.failure.take()
     }
 
-    /// Puts another failure in the place of the calling task's, which it gives.
+    /// Replaces the failure of the calling task, and returns the former one.
     pub(crate) fn swap_failure(failure: Option<String>) -> Option<String> {
         Self::with(|current| current.failure.replace(failure)).flatten()
     }
@@ -142,7 +212,7 @@ impl Current {
         });
     }
 
-    /// What the outside knows the calling task's pool by; NULL outside any task.
+    /// The handle of the calling task's pool; NULL outside any task.
     pub(crate) fn owner() -> *const c_void {
         Self::with(|current| current.owner).unwrap_or(ptr::null())
     }
@@ -162,16 +232,32 @@ impl Current {
         Self::with(|current| current.pool == pool && current.counts.get()).unwrap_or(false)
     }
 
-    /// The stack that the caller's fiber has overrun, if `address` is in its guard. For a signal handler.
+    /// Whether the caller would block a carrier of that pool if it waited: it runs there in a hook or the logger, or
+    /// in a fiber that a panic unwinds.
     #[cfg(not(loom))]
-    pub(crate) fn overrun<'a>(address: usize) -> Option<Overrun<'a>> {
-        let (fiber, _) = Self::with(|current| current.fiber.get()).flatten()?;
+    pub(crate) fn would_block_carrier_of(pool: *const ()) -> bool {
+        Self::with(|current| current.pool == pool && current.carrier && current.counts.get())
+            .unwrap_or(false)
+            && Self::suspender().is_none()
+    }
+
+    /// Models have no carriers.
+    #[cfg(loom)]
+    pub(crate) fn would_block_carrier_of(_: *const ()) -> bool {
+        false
+    }
+
+    /// The stack of this worker's fiber, if `address` is in the guard of that stack. For a signal handler on the
+    /// worker's own thread.
+    #[cfg(not(loom))]
+    pub(crate) fn overrun<'a>(&self, address: usize) -> Option<Overrun<'a>> {
+        let (fiber, _) = self.fiber.get()?;
         // SAFETY: promised to `set_fiber`.
         unsafe { &*fiber }.overrun(address)
     }
 
-    /// What puts the caller aside instead of blocking its thread, if it can be: it is on a fiber, not in
-    /// a forked child of the fiber's process, and no panic is on its way (panics are counted by thread).
+    /// What suspends the caller instead of blocking its thread. `None` outside a fiber, in a forked child of the
+    /// fiber's process, and while a panic unwinds (panics are counted by thread).
     #[inline]
     pub(crate) fn suspender<'a>() -> Option<&'a dyn Suspend> {
         let (fiber, born) = Self::with(|current| current.fiber.get()).flatten()?;

@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code, reason = "errno of the C library")]
 
-/// errno as it was when this was made, and is again when it goes: calls that wait keep it, whatever
-/// the locks and system calls in between leave there, and whichever fibers of the thread ran.
+/// Saves errno, and restores it when it is dropped. So a call that waits does not change errno, whatever the locks,
+/// the system calls and the other fibers of the thread do in between.
 #[derive(Debug)]
 pub(crate) struct Errno(i32);
 

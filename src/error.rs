@@ -25,8 +25,20 @@ pub(crate) enum Error {
     Deadlock,
     /// The pool belongs to the parent of this process.
     Forked,
-    /// The closing that was waited for was ended by a reboot.
+    /// A reboot ended the closing that the call waited for.
     Canceled,
+    /// A worker has begun the task.
+    AlreadyStarted,
+    /// The task has run, and failed.
+    TaskFailed,
+    /// Something is unfinished.
+    Busy,
+    /// There is no pool with that index.
+    InvalidPoolIndex,
+    /// No way of choosing a pool.
+    InvalidStrategy,
+    /// No number of pools.
+    InvalidPoolCount,
     /// Not possible on this pool or in this version.
     Unsupported,
 }

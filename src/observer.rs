@@ -1,4 +1,4 @@
-//! Whom the core tells what happens. The C layer implements it with the caller's callbacks.
+//! The core's view of the callbacks. The C layer implements it with those of the pool's options.
 
 use std::ffi::c_void;
 
@@ -12,19 +12,21 @@ pub(crate) struct Failure<'a> {
     pub(crate) message: &'a str,
 }
 
-/// The one who is told. Every call may unwind; the core makes each under a guard.
+/// Gets the events of a pool. Every call may unwind; the core makes each under a guard.
 pub(crate) trait Observer: Send + Sync {
-    /// A task failed. False if nobody handles failures.
+    /// A task failed. False if there is no handler for failures.
     fn task_failed(&self, failure: Failure<'_>) -> bool;
     /// One line for the log: a task failed and nobody handles it, or a callback failed.
     fn log_error(&self, line: &str);
-    /// One line for the log: something is not as it should be, and harms nobody yet.
+    /// One line for the log: something is wrong, but nothing has failed yet.
     #[cfg_attr(loom, allow(dead_code, reason = "only fibers have such"))]
     fn log_warning(&self, line: &str);
     /// On a worker's thread, before its first task.
     fn worker_started(&self, index: usize);
     /// On a worker's thread, after its last task.
     fn worker_stopped(&self, index: usize);
-    /// Whatever the outside knows the pool by.
+    /// The pool was given up, and the last of it has come to its end.
+    fn pool_ended(&self) {}
+    /// The handle that callers have of the pool.
     fn owner(&self) -> *const c_void;
 }

@@ -1,49 +1,66 @@
-//! The pool: admission, queue and engine put together. The safe core behind the C layer.
+//! The pool: admission, queue and engine together. The safe core behind the C layer.
 
 #![forbid(unsafe_code)]
 
-use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::admission::{Caller, Gate, Patience, Refused, TASKS_MAX, Workers};
 use crate::clock::{self, Deadline};
-use crate::config::Config;
+use crate::config::{CAPACITY_MAX, Config};
 use crate::current::Current;
 use crate::engine::Engine;
 #[cfg(not(loom))]
 use crate::engine::fiber::FiberEngine;
+use crate::engine::roster::Roster;
 use crate::engine::thread::ThreadEngine;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::fork;
+use crate::hazard;
+#[cfg(not(loom))]
+use crate::loaded;
 use crate::observer::Observer;
 use crate::queue::Queue;
-use crate::stats::{Counter, Stats};
-use crate::sync::{looks, spin_loop};
-use crate::task::Task;
+use crate::sanitizers;
+use crate::stats::{Counter, SharedCounter, Stats};
+use crate::sync::{AtomicU64, Mutex, Ordering, SpinWait, mutant, spin};
+use crate::task::{Task, TaskFn};
 
-/// Of so many tasks that a thread submits, one is timed.
-const SAMPLE: u32 = 64;
+/// Sampling interval: one task in SAMPLE of each submitting thread is timed.
+const SAMPLE: u64 = 64;
 
-/// Looks at what is left before a wait falls asleep.
-const PATIENCE: u32 = 10;
+/// Tasks of a batch that are pushed between two wake-ups of workers.
+const TOLD: usize = 64;
 
 /// A pool of workers.
 pub(crate) struct Pool {
     gate: Gate,
     queue: Queue,
     engine: Arc<dyn Engine>,
+    roster: Roster,
     observer: Arc<dyn Observer>,
     config: Config,
+    /// Nanoseconds that an idle worker stays; for ever if `config` says so.
+    expiry: AtomicU64,
     may_spin: bool,
-    /// The process it was made in.
+    spin: SpinWait,
+    #[cfg(not(loom))]
+    pace: crate::dump::Pace,
+    /// The process that made it.
     born: u32,
     this: Weak<Pool>,
     rejected: Counter,
     timed_out: Counter,
-    submitted: Counter,
+    /// Bodies of loops that failed on their callers.
+    panicked: Counter,
+    submitted: SharedCounter,
+    /// While tasks that have not begun do not run: what is called with their arguments instead, if anything.
+    /// Under this lock a task is taken to be discarded, and the pool opened again.
+    discard: Mutex<Option<Option<TaskFn>>>,
+    /// Tasks that were passed by, and not by workers.
+    discarded: AtomicU64,
 }
 
 /// Starts this pool's workers.
@@ -54,6 +71,10 @@ impl Workers for Starter<'_> {
         let pool = self.0.this.upgrade().ok_or(Refused)?;
         self.0.engine.start(pool, index)
     }
+
+    fn count_running(&self, count: &mut dyn FnMut(usize)) -> bool {
+        self.0.engine.count_running(count)
+    }
 }
 
 impl Pool {
@@ -61,6 +82,9 @@ impl Pool {
     pub(crate) fn new(config: Config, observer: Arc<dyn Observer>) -> Result<Arc<Self>, Error> {
         config.check()?;
         fork::watch();
+        #[cfg(not(loom))]
+        loaded::stay();
+        crate::sync::prepare_asymmetric();
         let queue = match config.capacity {
             Some(capacity) if config.pre_alloc => Queue::fixed(
                 capacity
@@ -70,18 +94,31 @@ impl Pool {
             _ => Queue::growing(),
         };
         let engine = Self::engine(&config)?;
+        let threads = if config.fibers {
+            config.carriers
+        } else {
+            config.capacity.unwrap_or(CAPACITY_MAX)
+        };
         Ok(Arc::new_cyclic(|this| Self {
             gate: Gate::new(&config),
             queue,
             engine,
+            roster: Roster::new(threads),
             observer,
             may_spin: crate::sync::can_spin(),
+            spin: SpinWait::default(),
+            #[cfg(not(loom))]
+            pace: crate::dump::Pace::from_now(),
             born: fork::generation(),
             this: Weak::clone(this),
+            expiry: AtomicU64::new(config.expiry_ns()),
             config,
             rejected: Counter::default(),
             timed_out: Counter::default(),
-            submitted: Counter::default(),
+            panicked: Counter::default(),
+            submitted: SharedCounter::default(),
+            discard: Mutex::new(None),
+            discarded: AtomicU64::new(0),
         }))
     }
 
@@ -104,51 +141,60 @@ impl Pool {
     pub(crate) fn renewed(&self) -> Result<Arc<Self>, Error> {
         let config = Config {
             capacity: self.gate.capacity(),
+            expiry: self
+                .config
+                .expiry
+                .map(|_| self.expiry().unwrap_or(Duration::MAX)),
             ..self.config.clone()
         };
         Self::new(config, Arc::clone(&self.observer))
     }
 
-    /// Starts the workers that are to be there from the start.
+    /// Starts the workers of `min_workers`.
     pub(crate) fn start_min_workers(&self) -> Result<(), Error> {
         self.gate.start_min_workers(&Starter(self))
     }
 
-    /// Whether it belongs to the parent of this process.
+    /// Whether the parent of this process made it.
     #[inline]
     pub(crate) fn is_foreign(&self) -> bool {
         self.born != fork::generation()
     }
 
-    /// Has a task run, sooner or later, exactly once.
+    /// Accepts a task if there is a worker, or a place in the queue, for it now. The caller then hands it over.
     #[inline]
-    pub(crate) fn submit(&self, task: Task, patience: Patience) -> Result<(), Error> {
-        if self.gate.accept_on_sight(1) == 0 {
-            return self.submit_when_there_is_room(task, patience);
-        }
-        self.push(task);
+    pub(crate) fn accepts_on_sight(&self) -> bool {
+        self.gate.accept_on_sight(1) == 1
+    }
+
+    /// Hands an accepted task to the workers, which run it exactly once. `thread` is the index of the calling
+    /// thread, if it has one ([`hazard::index`]).
+    #[inline]
+    pub(crate) fn hand_over(&self, task: Task, thread: Option<usize>) -> Result<(), Error> {
+        self.push(task, thread)?;
         self.engine.task_pushed(self);
         Ok(())
     }
 
+    /// Submits a task: accepts it, by waiting if it must, and hands it over. The caller keeps the pool meanwhile.
     #[cold]
-    fn submit_when_there_is_room(&self, task: Task, patience: Patience) -> Result<(), Error> {
-        let _stay = self.stay();
-        self.accept(patience)?;
-        self.push(task);
-        self.engine.task_pushed(self);
-        Ok(())
+    pub(crate) fn submit(&self, task: Task, patience: Patience) -> Result<(), Error> {
+        let _errno = Errno::kept();
+        if !self.accepts_on_sight() {
+            self.accept(patience)?;
+        }
+        self.hand_over(task, hazard::index())
     }
 
-    /// Submits `count` tasks; says how many were accepted.
+    /// Submits `count` tasks; returns how many were accepted.
     pub(crate) fn submit_batch(
         &self,
         count: usize,
         patience: Patience,
         mut task: impl FnMut(usize) -> Task,
     ) -> (usize, Result<(), Error>) {
-        let _stay = self.stay();
-        let mut done = 0;
+        let _errno = Errno::kept();
+        let (mut done, thread) = (0, hazard::index());
         if count == 0 && self.is_closed() {
             return (0, Err(Error::Closed));
         }
@@ -161,7 +207,17 @@ impl Pool {
                 accepted = 1;
             }
             for index in done..done + accepted {
-                self.push(task(index));
+                if let Err(error) = self.push(task(index), thread) {
+                    for _ in index + 1..done + accepted {
+                        self.take_back();
+                    }
+                    self.engine.task_pushed(self);
+                    return (index, Err(error));
+                }
+                // Workers begin while the rest is pushed.
+                if (index - done) % TOLD == 0 {
+                    self.engine.task_pushed(self);
+                }
             }
             self.engine.task_pushed(self);
             done += accepted;
@@ -169,26 +225,78 @@ impl Pool {
         (done, Ok(()))
     }
 
-    /// Keeps the pool's memory for a call that may be blocked on it when it is destroyed: such a call
-    /// is let go first, but it still has to find its way out. Keeps the caller's errno, too.
-    fn stay(&self) -> (Option<Arc<Self>>, Errno) {
-        (self.itself(), Errno::kept())
+    /// Whether a worker is idle, or might be started, for a task that needs a worker of its own.
+    pub(crate) fn may_lend(&self) -> bool {
+        !self.is_foreign() && self.gate.may_staff()
+    }
+
+    /// Runs a task at once on a worker of its own. False if there is no worker for it.
+    pub(crate) fn lend(&self, task: impl FnOnce() -> Task) -> bool {
+        let accepted =
+            self.gate.accept_idle() || self.gate.accept_with_workers(1, &Starter(self)).is_ok();
+        accepted && self.hand_over(task(), hazard::index()).is_ok()
+    }
+
+    /// Runs `count` tasks at the same time, each on a worker of its own. If the system refuses memory, some have
+    /// begun.
+    pub(crate) fn lend_together(&self, count: usize, task: impl Fn() -> Task) -> Result<(), Error> {
+        self.gate.accept_with_workers(count, &Starter(self))?;
+        for index in 0..count {
+            if let Err(error) = self.hand_over(task(), hazard::index()) {
+                (index + 1..count).for_each(|_| self.take_back());
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a body that has failed on a thread that is not a worker.
+    pub(crate) fn count_failed_here(&self) {
+        self.panicked.count_shared();
     }
 
     /// The pool, to be kept.
-    pub(crate) fn itself(&self) -> Option<Arc<Self>> {
+    pub(crate) fn keep_alive(&self) -> Option<Arc<Self>> {
         self.this.upgrade()
+    }
+
+    /// Accepts a task if that takes no waiting: it has to be handed over. False if the pool is full.
+    pub(crate) fn accepts_now(&self) -> Result<bool, Error> {
+        if self.accepts_on_sight() {
+            return Ok(true);
+        }
+        let _errno = Errno::kept();
+        match self
+            .gate
+            .accept(Patience::Never, Caller::Outsider, &Starter(self))
+        {
+            Ok(()) => Ok(true),
+            Err(Error::Overload) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Tasks that were ever accepted.
+    pub(crate) fn submitted(&self) -> u64 {
+        self.submitted.get()
+    }
+
+    /// Accepted tasks that have not been settled as finished.
+    pub(crate) fn load(&self) -> usize {
+        self.gate.accepted()
     }
 
     #[cold]
     fn accept(&self, patience: Patience) -> Result<(), Error> {
         let waits = matches!(patience, Patience::Until(deadline) if !deadline.has_passed());
-        // A fiber has better things to do than to look at the same thing again and again.
+        // A fiber does not spin: its carrier has other fibers to run.
         let looks = waits && self.may_spin && Current::suspender().is_none();
-        if looks && (self.gate.accept_soon() || self.accept_after_a_while()) {
+        if looks && (self.gate.accept_soon() || self.accept_spinning()) {
             return Ok(());
         }
-        let caller = if Current::counts_in(self.address()) {
+        let caller = if Current::would_block_carrier_of(self.address()) {
+            Caller::Carrier
+        } else if Current::counts_in(self.address()) {
             Caller::Worker
         } else {
             Caller::Outsider
@@ -202,23 +310,41 @@ impl Pool {
         result
     }
 
-    /// Looks for room for about as long as it would take to fall asleep and be woken.
-    fn accept_after_a_while(&self) -> bool {
-        let mut accepted = false;
-        self.engine
-            .watch(self, &mut || accepted = self.gate.accept_after_a_while());
+    /// Spins for room. Meanwhile others need not wake anybody for tasks.
+    fn accept_spinning(&self) -> bool {
+        self.engine.begin_spin();
+        let accepted = self.gate.accept_spinning();
+        self.engine.end_spin(self);
         accepted
     }
 
+    /// Puts an accepted task into the queue. If the system refuses memory, the task is not accepted any more.
     #[inline]
-    fn push(&self, mut task: Task) {
-        if is_sampled() {
+    fn push(&self, mut task: Task, thread: Option<usize>) -> Result<(), Error> {
+        // Counted before it is pushed, so that it cannot be completed before it counts as submitted.
+        let count = self.submitted.add_one(thread);
+        if !cfg!(loom) && count % SAMPLE == 0 {
             task.stamp(clock::now());
         }
-        self.queue.push(task);
+        sanitizers::release(&self.submitted);
+        if self.queue.push(task).is_err() {
+            self.submitted.take_one_back(thread);
+            self.take_back();
+            return Err(Error::NoMemory);
+        }
+        Ok(())
     }
 
-    /// How a plain submit behaves on a full pool.
+    /// Gives back the place of an accepted task that could not be pushed.
+    #[cold]
+    fn take_back(&self) {
+        if self.gate.finish() {
+            // [W4] As after the last task of a closed pool.
+            self.engine.look_again(self);
+        }
+    }
+
+    /// What a plain submit does on a full pool.
     #[inline]
     pub(crate) fn patience(&self) -> Patience {
         if self.config.nonblocking {
@@ -233,22 +359,22 @@ impl Pool {
         self.gate.capacity()
     }
 
-    /// Live workers.
+    /// The number of live workers.
     pub(crate) fn running(&self) -> usize {
         self.gate.live()
     }
 
-    /// Workers with a task.
+    /// The number of workers with a task.
     pub(crate) fn busy(&self) -> usize {
         self.gate.unfinished().min(self.gate.live())
     }
 
-    /// How many submits would be accepted now; `None` is unlimited.
+    /// The number of submits that would be accepted now; `None` is unlimited.
     pub(crate) fn available(&self) -> Option<usize> {
         self.gate.available()
     }
 
-    /// Callers that wait to submit.
+    /// The number of callers that wait to submit.
     pub(crate) fn waiting(&self) -> usize {
         self.gate.waiting()
     }
@@ -258,15 +384,15 @@ impl Pool {
         self.gate.is_closed()
     }
 
-    /// One consistent look.
+    /// A consistent snapshot.
     pub(crate) fn stats(&self) -> Stats {
         let mut stats = Stats::default();
-        // Counters first: a task that is settled between here and the snapshot is in neither figure,
-        // and one that is completed but not settled only in the snapshot's. So the sum below is never
-        // more than was submitted.
+        // In this order: a task is submitted before it is completed.
         self.engine.add_counts(&mut stats);
+        // ORDERING: Acquire pairs with the Release of `finish_discarded`.
+        let discarded = self.discarded.load(Ordering::Acquire);
+        let submitted = self.submitted.get();
         let snapshot = self.gate.snapshot();
-        stats.settled += snapshot.counts.collected;
         let accepted = snapshot.accepted;
         let busy = accepted.min(snapshot.running);
         Stats {
@@ -277,11 +403,12 @@ impl Pool {
             waiting: snapshot.waiting,
             peak_running: snapshot.counts.peak_running,
             peak_waiting: snapshot.counts.peak_waiting,
-            submitted: self
-                .submitted
-                .raise_shared(stats.completed.max(stats.settled + accepted as u64)),
+            submitted,
+            completed: stats.completed + discarded,
+            canceled: stats.canceled + discarded,
             rejected: self.rejected.get(),
             timed_out: self.timed_out.get(),
+            panicked: stats.panicked + self.panicked.get(),
             spawned: snapshot.counts.spawned,
             purged: snapshot.counts.purged,
             lost: snapshot.counts.lost,
@@ -290,13 +417,95 @@ impl Pool {
         }
     }
 
+    /// Writes what it is doing. `name` is that of the pool.
+    #[cfg(not(loom))]
+    pub(crate) fn dump(&self, out: &mut dyn std::fmt::Write) -> std::fmt::Result {
+        let name = crate::dump::Bytes(self.config.name.to_bytes());
+        write!(out, "pool \"{name}\" ")?;
+        if self.is_foreign() {
+            return writeln!(out, "belongs to the parent of this process");
+        }
+        let kind = if self.config.fibers {
+            "fibers"
+        } else {
+            "threads"
+        };
+        let state = match (self.is_closed(), self.gate.is_paused()) {
+            (true, _) => "closed",
+            (false, true) => "paused",
+            (false, false) => "open",
+        };
+        write!(out, "{state}, {kind}, capacity ")?;
+        match self.capacity() {
+            Some(capacity) => write!(out, "{capacity}")?,
+            None => write!(out, "unlimited")?,
+        }
+        match self.config.queue_capacity {
+            crate::config::QUEUE_UNBOUNDED => writeln!(out, ", queue unbounded")?,
+            places => writeln!(out, ", queue {places}")?,
+        }
+        let (live, unfinished) = (self.gate.live(), self.gate.accepted());
+        let busy = unfinished.min(live);
+        writeln!(
+            out,
+            "  workers: {live} running, {busy} busy, {} idle",
+            live - busy
+        )?;
+        let (queued, submitted) = (unfinished - busy, self.submitted.get());
+        writeln!(
+            out,
+            "  tasks: {submitted} submitted, {unfinished} unfinished, {queued} queued"
+        )?;
+        writeln!(out, "  callers: {} wait to submit", self.waiting())?;
+        self.gate.dump(out)?;
+        self.engine.dump(out, &self.pace)
+    }
+
     /// Changes the capacity.
     pub(crate) fn tune(&self, capacity: usize) -> Result<(), Error> {
-        let _stay = self.stay();
+        let _errno = Errno::kept();
         self.gate.tune(capacity, &Starter(self))?;
+        if !self.config.fibers {
+            self.roster.raise(capacity);
+        }
         if self.gate.has_surplus() {
             self.engine.look_again(self);
         }
+        Ok(())
+    }
+
+    /// Tasks that have not begun wait until it is resumed or closed.
+    pub(crate) fn pause(&self) -> Result<(), Error> {
+        let _errno = Errno::kept();
+        self.gate.pause()
+    }
+
+    /// Ends a pause.
+    pub(crate) fn resume(&self) {
+        let _errno = Errno::kept();
+        self.gate.resume();
+    }
+
+    /// Has idle workers leave, but for `min_workers`.
+    pub(crate) fn trim(&self) {
+        let _errno = Errno::kept();
+        // [A12] Who sleeps has to learn of it.
+        if self.gate.trim() && !crate::sync::mutant("A12.wake") {
+            self.engine.look_again(self);
+        }
+        self.engine.trim_helpers();
+    }
+
+    /// Changes how long an idle worker stays, also for those that are idle already.
+    pub(crate) fn set_expiry(&self, expiry: Duration) -> Result<(), Error> {
+        if self.config.expiry.is_none() {
+            return Err(Error::Unsupported);
+        }
+        let _errno = Errno::kept();
+        let expiry = u64::try_from(expiry.as_nanos()).unwrap_or(u64::MAX);
+        // ORDERING: [T2] Written before the sleepers are woken, who look at it after they have listed themselves.
+        self.expiry.store(expiry, Ordering::Relaxed);
+        self.engine.expiry_changed(expiry);
         Ok(())
     }
 
@@ -305,31 +514,96 @@ impl Pool {
         if self.is_current() {
             return Err(Error::Deadlock);
         }
-        if self.is_done_soon() {
-            return Ok(());
+        if !self.is_done_soon() {
+            let _errno = Errno::kept();
+            self.gate.wait(deadline)?;
         }
-        let _stay = self.stay();
-        self.gate.wait(deadline)
+        sanitizers::acquire(&self.panicked);
+        Ok(())
     }
 
-    /// Whether everything accepted ends at once: in much less than it takes to fall asleep. No longer,
-    /// since a worker that has just been woken may be waiting for this very CPU.
+    /// A worker is about to call a task's function: what its submitter has written is there.
+    #[inline]
+    pub(crate) fn task_begins(&self) {
+        sanitizers::acquire(&self.submitted);
+    }
+
+    /// A worker has ended a task: what that has written is there for whoever waits for the pool.
+    #[inline]
+    pub(crate) fn task_ends(&self) {
+        sanitizers::release(&self.panicked);
+    }
+
+    /// Spins until every accepted task has ended, for less time than a sleep costs. True if they have.
     fn is_done_soon(&self) -> bool {
-        let spins = self.may_spin && Current::suspender().is_none();
-        (0..looks(if spins { PATIENCE } else { 1 })).any(|_| {
-            let done = self.gate.accepted() == 0;
-            if !done {
-                spin_loop();
-            }
-            done
-        })
+        let done = || (self.gate.accepted() == 0).then_some(());
+        if self.may_spin && Current::suspender().is_none() {
+            self.spin.spin(spin::DONE, done).is_some()
+        } else {
+            done().is_some()
+        }
     }
 
     /// Closes it.
     pub(crate) fn release(&self) {
-        let _stay = self.stay();
-        // [W4] Who sleeps has to learn of it.
+        let _errno = Errno::kept();
+        // [W4] Sleeping workers have to learn of it.
         if self.gate.close() && !crate::sync::mutant("W4") {
+            self.engine.look_again(self);
+        }
+    }
+
+    /// Closes it. Tasks that have not begun never run: `discard` is called with their arguments.
+    pub(crate) fn release_and_discard(&self, discard: Option<TaskFn>) {
+        let mut now = self.discard.lock();
+        *now = Some(discard);
+        self.gate.discard();
+        self.release();
+    }
+
+    /// While the pool discards tasks: what is called with the argument of one that a worker has taken.
+    pub(crate) fn discard(&self) -> Option<Option<TaskFn>> {
+        *self.discard.lock()
+    }
+
+    /// Takes a task that is to be discarded, with what is called with its argument; at most `most` are looked at.
+    /// Helpers of loops and gangs go on, since those have begun: a worker is on its way to each.
+    pub(crate) fn take_discarded(&self, most: &mut usize) -> Option<(Task, Option<TaskFn>)> {
+        while *most > 0 {
+            *most -= 1;
+            let mut task = {
+                let now = self.discard.lock();
+                // [A13] In a pool that has been opened again the task would be another's.
+                let discard = (*now)?;
+                let now = (!mutant("A13")).then_some(now);
+                let task = self.queue.pop()?;
+                drop(now);
+                if !task.is_proxy() {
+                    return Some((task, discard));
+                }
+                task
+            };
+            while let Err(back) = self.queue.push(task) {
+                task = back;
+                clock::sleep(Duration::from_millis(1));
+            }
+            self.engine.task_pushed(self);
+        }
+        None
+    }
+
+    /// Counts tasks that were discarded, and the failures of what was called instead.
+    pub(crate) fn finish_discarded(&self, count: usize, failed: u64) {
+        if count == 0 {
+            return;
+        }
+        (0..failed).for_each(|_| self.panicked.count_shared());
+        // ORDERING: Release pairs with the Acquire of `stats`: whoever sees a task completed sees it submitted.
+        self.discarded.fetch_add(count as u64, Ordering::Release);
+        self.task_ends();
+        self.gate.finish_discarded(count);
+        // [W4] As after the last task of a closed pool.
+        if !mutant("A13.finish") {
             self.engine.look_again(self);
         }
     }
@@ -339,19 +613,30 @@ impl Pool {
         if self.is_current() {
             return Err(Error::Deadlock);
         }
-        let _stay = self.stay();
+        let _errno = Errno::kept();
         self.release();
         self.gate.wait_until_drained(deadline)?;
-        self.engine.reap();
-        Ok(())
+        if self.engine.reap(deadline) {
+            sanitizers::acquire(&self.panicked);
+            Ok(())
+        } else {
+            self.gate.is_not_drained();
+            Err(Error::TimedOut)
+        }
     }
 
     /// Opens it again.
     pub(crate) fn reboot(&self) -> Result<(), Error> {
-        let _stay = self.stay();
+        let _errno = Errno::kept();
+        // Whoever takes tasks to discard them has the lock: what is accepted after this is not among them.
+        let mut discard = self.discard.lock();
         let result = self.gate.reopen(&Starter(self));
+        if result.is_ok() {
+            *discard = None;
+        }
+        drop(discard);
         if result.is_err() {
-            // Those of min_workers that were granted are not needed.
+            // The workers of min_workers that the system granted are not needed.
             self.engine.look_again(self);
         }
         result
@@ -362,14 +647,40 @@ impl Pool {
         let _errno = Errno::kept();
         loop {
             self.release();
-            // Closed is as good as done: somebody else has been told. A reboot that is under way is
+            // CLOSED means that an earlier call has returned OK: all have exited. A reboot that comes in between is
             // undone.
             if self.gate.wait_until_drained(Deadline::NEVER) != Err(Error::Canceled) {
                 break;
             }
         }
         self.gate.wait_until_left();
-        self.engine.reap();
+        self.engine.reap(Deadline::NEVER);
+        sanitizers::acquire(&self.panicked);
+    }
+
+    /// Closes it for good, and leaves its end to its last worker. The caller keeps it meanwhile.
+    pub(crate) fn give_up(&self) {
+        let _errno = Errno::kept();
+        self.engine.detach();
+        self.gate.give_up();
+        self.release();
+        if self.gate.ends() {
+            self.end();
+        }
+    }
+
+    /// A worker's thread is about to end; `index` is free again.
+    pub(crate) fn thread_ends(&self, index: usize) {
+        if self.gate.thread_ends(index) {
+            self.end();
+        }
+    }
+
+    /// It was given up, and no thread serves it any more.
+    #[cold]
+    fn end(&self) {
+        self.engine.give_up_helpers();
+        self.observer.pool_ended();
     }
 
     /// Whether the caller is inside one of its tasks.
@@ -377,7 +688,7 @@ impl Pool {
         Current::is_in(self.address())
     }
 
-    /// What tells this pool from others.
+    /// What distinguishes this pool from others.
     pub(crate) fn address(&self) -> *const () {
         std::ptr::from_ref(self).cast()
     }
@@ -392,14 +703,24 @@ impl Pool {
         &self.queue
     }
 
-    /// Whom to tell what happens.
+    /// The indices of its threads, for the engine and the host.
+    pub(crate) fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// Its callbacks.
     pub(crate) fn observer(&self) -> &dyn Observer {
         &*self.observer
     }
 
-    /// How long an idle worker stays; `None` is for ever.
+    /// How long an idle worker stays; `None` means for ever.
     pub(crate) fn expiry(&self) -> Option<Duration> {
-        self.config.expiry
+        self.config.expiry?;
+        // ORDERING: see `set_expiry`.
+        match self.expiry.load(Ordering::Relaxed) {
+            u64::MAX => None,
+            expiry => Some(Duration::from_nanos(expiry)),
+        }
     }
 
     /// Whether a failed task that nobody handles ends the process.
@@ -407,7 +728,7 @@ impl Pool {
         self.config.abort_on_panic
     }
 
-    /// Whether looking a little longer can be worth it: another CPU may bring a task meanwhile.
+    /// Whether spinning can pay: another CPU may bring a task meanwhile.
     pub(crate) fn may_spin(&self) -> bool {
         self.may_spin
     }
@@ -421,22 +742,4 @@ impl fmt::Debug for Pool {
             .field("config", &self.config)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether the task that the calling thread submits now is to be timed.
-#[cfg(not(loom))]
-#[inline]
-fn is_sampled() -> bool {
-    thread_local! {
-        static SUBMITTED: Cell<u32> = const { Cell::new(0) };
-    }
-    let count = SUBMITTED.try_with(|count| count.replace(count.get().wrapping_add(1)));
-    count.is_ok_and(|count| count % SAMPLE == 0)
-}
-
-/// Models have no clock.
-#[cfg(loom)]
-fn is_sampled() -> bool {
-    let _ = (Cell::new(SAMPLE), clock::now);
-    false
 }

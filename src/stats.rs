@@ -1,12 +1,14 @@
-//! Counters that are only reported, never decided on.
+//! Counters that are reported. Nothing is decided by them.
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
-use crate::sync::{AtomicU64, Ordering};
+use crossbeam_utils::CachePadded;
 
-/// One look at a pool.
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+
+/// A snapshot of a pool.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stats {
     /// `None` is unlimited.
@@ -19,9 +21,8 @@ pub(crate) struct Stats {
     pub(crate) peak_waiting: usize,
     pub(crate) submitted: u64,
     pub(crate) completed: u64,
-    /// Completed, and their places given back.
-    pub(crate) settled: u64,
     pub(crate) panicked: u64,
+    pub(crate) canceled: u64,
     pub(crate) rejected: u64,
     pub(crate) timed_out: u64,
     pub(crate) spawned: u64,
@@ -48,51 +49,150 @@ impl Counter {
         );
     }
 
-    /// Counts one, whoever else does so too.
+    /// Adds one, also while other threads do.
     pub(crate) fn count_shared(&self) {
         // ORDERING: Relaxed; a figure for people.
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Raises it to `value` if it is lower, whoever else does so too; gives what it is then.
-    pub(crate) fn raise_shared(&self, value: u64) -> u64 {
+    /// Raises it to `value` if it is lower.
+    fn raise(&self, value: u64) {
         // ORDERING: Relaxed; a figure for people.
-        self.0.fetch_max(value, Ordering::Relaxed).max(value)
+        self.0.fetch_max(value, Ordering::Relaxed);
     }
 
-    /// What it shows.
+    /// Its value.
     pub(crate) fn get(&self) -> u64 {
         // ORDERING: Relaxed; a figure for people.
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// What one worker counts. A worker that takes over the place of another goes on counting there.
+/// A counter that many threads add to. Each thread with a small index has a cell of its own.
+#[derive(Debug, Default)]
+pub(crate) struct SharedCounter {
+    own: [CachePadded<Counter>; SharedCounter::PLACES],
+    rest: Counter,
+}
+
+impl SharedCounter {
+    const PLACES: usize = 8;
+
+    /// Adds one, and returns the former value of the cell. No two threads that run at the same time may have the
+    /// same index.
+    #[inline]
+    pub(crate) fn add_one(&self, index: Option<usize>) -> u64 {
+        match index.and_then(|index| self.own.get(index)) {
+            Some(own) => {
+                let before = own.get();
+                own.add(1);
+                before
+            }
+            // ORDERING: Relaxed; what follows publishes it to whoever hears of it.
+            None => self.rest.0.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Undoes the last [`SharedCounter::add_one`] with that index.
+    #[cold]
+    pub(crate) fn take_one_back(&self, index: Option<usize>) {
+        let minus_one = 1_u64.wrapping_neg();
+        match index.and_then(|index| self.own.get(index)) {
+            Some(own) => own.add(minus_one),
+            // ORDERING: Relaxed; as above.
+            None => {
+                self.rest.0.fetch_add(minus_one, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Its value.
+    pub(crate) fn get(&self) -> u64 {
+        let own: u64 = self.own.iter().map(|own| own.get()).sum();
+        own + self.rest.get()
+    }
+}
+
+/// The counters of one worker. A worker that replaces another one goes on with the counters of that one.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerCounts {
-    pub(crate) completed: Counter,
-    /// Raised after the gate has been told: never ahead of it.
-    pub(crate) settled: Counter,
+    completed: Counter,
     pub(crate) panicked: Counter,
+    pub(crate) canceled: Counter,
+    /// The address of the function whose task runs; 0 for none.
+    function: AtomicUsize,
+    /// The processor's count when that task began.
+    since: AtomicU64,
     queue_time_total_ns: Counter,
     queue_time_max_ns: Counter,
     queue_time_samples: Counter,
 }
 
 impl WorkerCounts {
+    /// A task with that function begins.
+    #[inline]
+    pub(crate) fn begin(&self, function: usize) {
+        // ORDERING: Relaxed; the shrink pays for the fence ([A10]).
+        self.function.store(function, Ordering::Relaxed);
+    }
+
+    /// The task has begun at that count of the processor.
+    #[inline]
+    pub(crate) fn began(&self, ticks: u64) {
+        // ORDERING: Relaxed; for people.
+        self.since.store(ticks, Ordering::Relaxed);
+    }
+
+    /// The function whose task runs, and since when.
+    pub(crate) fn running(&self) -> Option<(usize, u64)> {
+        // ORDERING: Relaxed; for people.
+        Some((self.function()?, self.since.load(Ordering::Relaxed)))
+    }
+
+    /// No task runs any more.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.begin(0);
+    }
+
+    /// The address of the function whose task runs.
+    pub(crate) fn function(&self) -> Option<usize> {
+        // ORDERING: as in `begin`.
+        let function = self.function.load(Ordering::Relaxed);
+        (function != 0).then_some(function)
+    }
+
+    /// Takes over the running task of `other`.
+    pub(crate) fn take_over(&self, other: &Self) {
+        self.begin(other.function().unwrap_or(0));
+        other.end();
+    }
+
+    /// Counts a task that has ended.
+    #[inline]
+    pub(crate) fn complete_one(&self) {
+        let before = self.completed.get();
+        // ORDERING: Release pairs with the Acquire of `add_to`.
+        self.completed
+            .0
+            .store(before.wrapping_add(1), Ordering::Release);
+    }
+
     /// Notes how long a sampled task was queued.
     pub(crate) fn queued_for(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.queue_time_total_ns.add(nanoseconds);
-        self.queue_time_max_ns.raise_shared(nanoseconds);
+        self.queue_time_max_ns.raise(nanoseconds);
         self.queue_time_samples.add(1);
     }
 
     /// Adds what was counted here to `stats`.
     pub(crate) fn add_to(&self, stats: &mut Stats) {
-        stats.completed += self.completed.get();
-        stats.settled += self.settled.get();
+        // ORDERING: Acquire pairs with the Release of `complete_one`: whoever sees a task completed sees it
+        // submitted.
+        stats.completed += self.completed.0.load(Ordering::Acquire);
         stats.panicked += self.panicked.get();
+        stats.canceled += self.canceled.get();
         stats.queue_time_total_ns += self.queue_time_total_ns.get();
         stats.queue_time_max_ns = stats.queue_time_max_ns.max(self.queue_time_max_ns.get());
         stats.queue_time_samples += self.queue_time_samples.get();

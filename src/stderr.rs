@@ -1,4 +1,4 @@
-//! The log when nobody else takes it.
+//! The log when there is no logger, and the one place that writes to descriptors.
 
 #![allow(
     unsafe_code,
@@ -12,19 +12,20 @@ pub(crate) fn write_line(line: &str) {
     text.push('\n');
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
-        // SAFETY: `rest` is readable for its length.
-        let written = unsafe {
-            libc::syscall(
-                libc::SYS_write,
-                libc::STDERR_FILENO,
-                rest.as_ptr(),
-                rest.len(),
-            )
-        };
-        match usize::try_from(written) {
-            Ok(written @ 1..) => rest = &rest[written.min(rest.len())..],
-            _ if std::io::Error::last_os_error().kind() == std::io::ErrorKind::Interrupted => {}
+        match write(libc::STDERR_FILENO, rest) {
+            Ok(written) if written > 0 => rest = &rest[written..],
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             _ => return,
         }
+    }
+}
+
+/// Writes some of the bytes. A system call of its own: no cancellation point.
+pub(crate) fn write(fd: i32, bytes: &[u8]) -> std::io::Result<usize> {
+    // SAFETY: `bytes` is readable for its length.
+    let written = unsafe { libc::syscall(libc::SYS_write, fd, bytes.as_ptr(), bytes.len()) };
+    match usize::try_from(written) {
+        Ok(written) => Ok(written.min(bytes.len())),
+        Err(_) => Err(std::io::Error::last_os_error()),
     }
 }

@@ -1,5 +1,4 @@
-//! Waiting without blocking a thread: what a fiber can do and a thread cannot, and where any
-//! caller waits by the means that it has.
+//! How a caller waits: a fiber suspends itself, a thread blocks.
 
 #![allow(unsafe_code, reason = "a fiber is woken through a pointer to it")]
 
@@ -14,7 +13,7 @@ use crate::error::Error;
 use crate::sync::{self, AtomicPtr, Ordering};
 use crate::task::TaskFn;
 
-/// What makes a file descriptor ready.
+/// For what a file descriptor is to be ready.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Interest {
     pub(crate) readable: bool,
@@ -22,7 +21,7 @@ pub(crate) struct Interest {
 }
 
 impl Interest {
-    /// What both have; `None` if that is nothing.
+    /// The intersection; `None` if it is empty.
     pub(crate) fn and(self, other: Self) -> Option<Self> {
         let both = Self {
             readable: self.readable && other.readable,
@@ -32,40 +31,40 @@ impl Interest {
     }
 }
 
-/// The stack of a fiber that has overrun it.
+/// The stack that a fiber has overrun.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Overrun<'a> {
     pub(crate) pool: &'a CStr,
     pub(crate) stack_size: usize,
 }
 
-/// A caller that can be put aside so that its thread does something else.
+/// A caller that can be suspended, so that its thread runs something else.
 pub(crate) trait Suspend {
-    /// Puts the caller aside until it is woken, or the deadline has come, or for no reason. True if the
-    /// deadline has come.
+    /// Suspends the caller until it is woken or the deadline comes. It may return spuriously. True if the deadline
+    /// has come.
     fn suspend(&self, until: Deadline) -> bool;
 
-    /// Puts the caller aside until the deadline has come.
+    /// Suspends the caller until the deadline has come.
     fn sleep(&self, until: Deadline);
 
-    /// How others wake it.
-    fn sleeper(&self) -> &Sleeper;
+    /// What others wake it by.
+    fn waker(&self) -> &Waker;
 
-    /// Lets others run first.
-    fn give_way(&self);
+    /// Lets others run first, and returns.
+    fn yield_now(&self);
 
-    /// Waits until the descriptor is ready for something of `interest`, and says for what.
+    /// Waits until the descriptor is ready for a part of `interest`, and returns that part.
     fn wait_fd(&self, fd: i32, interest: Interest, deadline: Deadline) -> Result<Interest, Error>;
 
-    /// Calls `function(arg)` on a thread that nobody else needs. A message: the function failed, and
-    /// the caller cannot go on.
+    /// Calls `function(arg)` on a thread that may block. With a message the function has failed, and the caller
+    /// cannot go on.
     fn block(&self, function: TaskFn, arg: *mut c_void) -> Result<Option<String>, Error>;
 
-    /// Its stack, if `address` is in the guard of that. For a signal handler.
+    /// Its stack, if `address` is in that stack's guard. For a signal handler.
     fn overrun(&self, address: usize) -> Option<Overrun<'_>>;
 }
 
-/// Sleeps that long, never less.
+/// Sleeps for at least `duration`.
 pub(crate) fn sleep(duration: Duration) {
     let _errno = Errno::kept();
     let Some(fiber) = Current::suspender() else {
@@ -75,15 +74,22 @@ pub(crate) fn sleep(duration: Duration) {
 }
 
 /// Lets others run.
-pub(crate) fn give_way() {
+pub(crate) fn yield_now() {
     let _errno = Errno::kept();
     match Current::suspender() {
-        Some(fiber) => fiber.give_way(),
+        Some(fiber) => fiber.yield_now(),
         None => std::thread::yield_now(),
     }
 }
 
-/// Waits until the descriptor is ready for something of `interest`, and says for what.
+/// Lets the other fibers of the carrier run. On a thread it does nothing.
+pub(crate) fn yield_on_fiber() {
+    if let Some(fiber) = Current::suspender() {
+        fiber.yield_now();
+    }
+}
+
+/// Waits until the descriptor is ready for a part of `interest`, and returns that part.
 #[cfg(not(loom))]
 pub(crate) fn wait_fd(fd: i32, interest: Interest, deadline: Deadline) -> Result<Interest, Error> {
     let _errno = Errno::kept();
@@ -99,47 +105,54 @@ pub(crate) fn wait_fd(_: i32, _: Interest, _: Deadline) -> Result<Interest, Erro
     Err(Error::Unsupported)
 }
 
-/// How somebody who was put aside is woken. Lies at a fixed place in what it belongs to, so that a
-/// pointer to it is all a waker has to have.
+/// Wakes a suspended caller. It lies at a fixed place in its owner, so a pointer to it is enough to find the owner.
 #[derive(Debug)]
-pub(crate) struct Sleeper {
-    wake: unsafe fn(&Sleeper),
+pub(crate) struct Waker {
+    wake: unsafe fn(&Waker),
 }
 
-impl Sleeper {
+impl Waker {
     /// # Safety
-    /// `wake` may be called with the result of this, where its owner puts it, from any thread and at
-    /// any time in which the owner may be put aside.
-    pub(crate) const unsafe fn new(wake: unsafe fn(&Sleeper)) -> Self {
+    /// While the owner may be suspended, any thread may call `wake` with the result of this, at the place where the
+    /// owner keeps it.
+    pub(crate) const unsafe fn new(wake: unsafe fn(&Waker)) -> Self {
         Self { wake }
     }
 
-    /// Has its owner go on, if it was put aside; else lets its next suspension end at once.
+    /// Resumes the owner if it is suspended. Otherwise its next suspension ends at once.
     pub(crate) fn wake(&self) {
         // SAFETY: promised to `new`.
         unsafe { (self.wake)(self) }
     }
 }
 
-/// Where one caller waits until another wakes it: a thread asleep, a fiber put aside. A wake that comes
-/// first is kept.
+/// Where one caller waits until another wakes it: a thread sleeps, a fiber is suspended. A wake that comes before
+/// the wait is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Parker {
     parker: sync::Parker,
     /// The fiber that waits here, if it is one.
-    fiber: AtomicPtr<Sleeper>,
+    fiber: AtomicPtr<Waker>,
 }
 
 impl Parker {
-    /// Waits until a wake or the deadline; true if it was a wake. Only one caller may be in here.
+    #[cfg(not(loom))]
+    pub(crate) const fn new() -> Self {
+        Self {
+            parker: sync::Parker::new(),
+            fiber: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
+
+    /// Waits for a wake or the deadline; true if a wake came. Only one caller may wait at a time.
     pub(crate) fn park_until(&self, deadline: Deadline) -> bool {
         let Some(fiber) = Current::suspender() else {
             return self.parker.park_until(deadline);
         };
-        let sleeper = ptr::from_ref(fiber.sleeper()).cast_mut();
-        // ORDERING: Relaxed; putting aside publishes it.
-        self.fiber.store(sleeper, Ordering::Relaxed);
-        if !self.parker.put_aside() {
+        let waker = ptr::from_ref(fiber.waker()).cast_mut();
+        // ORDERING: Relaxed; prepare_park publishes it.
+        self.fiber.store(waker, Ordering::Relaxed);
+        if !self.parker.prepare_park() {
             return true;
         }
         loop {
@@ -153,15 +166,15 @@ impl Parker {
         }
     }
 
-    /// Wakes who waits here, or lets its next wait end at once.
+    /// Wakes the caller that waits here. If none does, the next wait ends at once.
     ///
-    /// Where fibers wait, this may be called only while the fiber, once woken, cannot come to its end:
-    /// under a lock that it takes first, or while something else keeps its pool.
+    /// Where fibers wait, call this only while a woken fiber cannot end: under a lock that the fiber takes before it
+    /// goes on, or while something else keeps its pool.
     pub(crate) fn unpark(&self) {
         if self.parker.unpark() {
             // ORDERING: Relaxed; unpark has acquired it.
             let fiber = self.fiber.load(Ordering::Relaxed);
-            // SAFETY: whoever put itself aside stored it, and is kept: see above.
+            // SAFETY: the fiber that has announced itself stored it, and cannot end meanwhile: see above.
             unsafe { &*fiber }.wake();
         }
     }

@@ -10,6 +10,8 @@ use std::fmt;
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use crate::tasks::Tracker;
+
 /// A caller's function. "C-unwind": a panic or an exception may leave it.
 pub(crate) type TaskFn = unsafe extern "C-unwind" fn(*mut c_void);
 
@@ -21,11 +23,37 @@ pub(crate) const COPY_MAX: usize = 32;
 #[repr(C, align(16))]
 struct Copied([MaybeUninit<u8>; COPY_MAX]);
 
-/// What says where the argument is, and when the task was accepted.
+/// Where the argument is, and when the task was accepted.
 ///
-/// Nanoseconds of the monotonic clock, 0 if the task is not sampled, with [`IS_COPY`] on top.
+/// Nanoseconds of the monotonic clock, 0 if the task is not sampled, with [`IS_COPY`], [`HAS_TRACKER`] and
+/// [`IS_PROXY`] on top.
 type Stamp = u64;
 const IS_COPY: Stamp = 1 << 63;
+/// Behind the argument the payload has a pointer to the task's [`Tracker`].
+const HAS_TRACKER: Stamp = 1 << 62;
+/// The copy begins with the function and the argument that reports name.
+const IS_PROXY: Stamp = 1 << 61;
+const MARKS: Stamp = IS_COPY | HAS_TRACKER | IS_PROXY;
+
+/// A task that the library makes on behalf of its user: the function and the argument that reports name, and two
+/// words of its own.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Proxy {
+    pub(crate) function: TaskFn,
+    pub(crate) arg: *mut c_void,
+    pub(crate) own: [usize; 2],
+}
+const _: () = assert!(size_of::<Proxy>() <= COPY_MAX);
+
+/// The payload of a task whose life is tracked. The argument is where every task has it.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Tracked {
+    arg: *mut c_void,
+    tracker: *const dyn Tracker,
+}
+const _: () = assert!(size_of::<Tracked>() <= COPY_MAX);
 
 /// An accepted task. 48 bytes; 64 in a queue, with what the queue knows of it.
 #[derive(Clone, Copy)]
@@ -69,26 +97,92 @@ impl Task {
         }
     }
 
-    /// Notes when it was accepted, which makes it one of the sampled tasks.
+    /// A task that calls `function(arg)`, and whose life is tracked.
+    ///
+    /// # Safety
+    /// The call is sound on any thread, once, at any later time; the tracker stays until it is told of the end.
+    pub(crate) unsafe fn with_tracker(
+        function: TaskFn,
+        arg: *mut c_void,
+        tracker: *const dyn Tracker,
+    ) -> Self {
+        // SAFETY: the caller's promise.
+        let mut task = unsafe { Self::new(function, arg) };
+        let first: *mut Tracked = task.payload.0.as_mut_ptr().cast();
+        // SAFETY: aligned to 16, and long enough.
+        unsafe { first.write(Tracked { arg, tracker }) };
+        task.stamp = HAS_TRACKER;
+        task
+    }
+
+    /// Its tracker, if it has one.
+    pub(crate) fn tracker(&self) -> Option<*const dyn Tracker> {
+        let first: *const Tracked = self.payload.0.as_ptr().cast();
+        // SAFETY: `with_tracker` wrote one there.
+        (self.stamp & HAS_TRACKER != 0).then(|| unsafe { first.read() }.tracker)
+    }
+
+    /// From here on it calls another function.
+    pub(crate) fn replace_function(&mut self, function: TaskFn) {
+        self.function = function;
+    }
+
+    /// Whether it has a tracker, or is sampled.
+    #[inline]
+    pub(crate) fn is_special(&self) -> bool {
+        self.stamp & !IS_COPY != 0
+    }
+
+    /// A task that calls `function` with a pointer to its own copy of `proxy`.
+    ///
+    /// # Safety
+    /// The call is sound on any thread, once, at any later time.
+    pub(crate) unsafe fn for_proxy(function: TaskFn, proxy: Proxy) -> Self {
+        let mut payload = Copied([MaybeUninit::uninit(); COPY_MAX]);
+        // SAFETY: aligned to 16 and long enough.
+        unsafe { payload.0.as_mut_ptr().cast::<Proxy>().write(proxy) };
+        Self {
+            payload,
+            function,
+            stamp: IS_COPY | IS_PROXY,
+        }
+    }
+
+    /// Whether it is one of the library's own, for a call that has begun.
+    pub(crate) fn is_proxy(&self) -> bool {
+        self.stamp & IS_PROXY != 0
+    }
+
+    /// Notes when it was accepted, and so makes it one of the sampled tasks.
     pub(crate) fn stamp(&mut self, now: Duration) {
-        self.stamp |= u64::try_from(now.as_nanos()).unwrap_or(0) & !IS_COPY;
+        self.stamp |= u64::try_from(now.as_nanos()).unwrap_or(0) & !MARKS;
     }
 
     /// When it was accepted, if it is sampled.
     pub(crate) fn accepted_at(&self) -> Option<Duration> {
-        match self.stamp & !IS_COPY {
+        match self.stamp & !MARKS {
             0 => None,
             nanoseconds => Some(Duration::from_nanos(nanoseconds)),
         }
     }
 
-    /// The function, for reports.
+    /// The function.
     pub(crate) fn function(&self) -> TaskFn {
         self.function
     }
 
-    /// What the function is called with. For a copy it points into this task, which has to stay
-    /// where it is while the pointer is used.
+    /// The function and the argument, for reports.
+    pub(crate) fn reported(&mut self) -> (TaskFn, *mut c_void) {
+        if self.stamp & IS_PROXY == 0 {
+            return (self.function, self.arg());
+        }
+        // SAFETY: `for_proxy` wrote one there.
+        let proxy = unsafe { self.payload.0.as_ptr().cast::<Proxy>().read() };
+        (proxy.function, proxy.arg)
+    }
+
+    /// The argument of the function. For a copy it points into this task, which must not move while the pointer is
+    /// used.
     pub(crate) fn arg(&mut self) -> *mut c_void {
         let payload: *mut c_void = self.payload.0.as_mut_ptr().cast();
         if self.stamp & IS_COPY != 0 {

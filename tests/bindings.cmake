@@ -1,4 +1,4 @@
-# antpool from other languages: what each binding promises, and the programs of README.md. All of it
+# antpool from other languages: what each binding promises, and the programs of README.md and docs/. All of it
 # against the installed package, which consumers.cmake puts to ${consumers_prefix}.
 
 set(consumers_environment
@@ -44,11 +44,23 @@ endif()
 find_program(ANTPOOL_GO go HINTS /usr/local/go/bin)
 antpool_needs(have_go "consumers/go" ANTPOOL_GO go "apt install golang-go"
     ANTPOOL_PKG_CONFIG pkg-config "apt install pkg-config")
+find_program(ANTPOOL_GOFMT gofmt HINTS /usr/local/go/bin)
+find_program(ANTPOOL_STATICCHECK staticcheck HINTS "$ENV{HOME}/go/bin")
+antpool_needs(have_gofmt "consumers/go-fmt" ANTPOOL_GOFMT gofmt "apt install golang-go")
+antpool_needs(have_staticcheck "consumers/go-staticcheck" ANTPOOL_STATICCHECK staticcheck
+    "go install honnef.co/go/tools/cmd/staticcheck@latest")
 if(have_go)
     set(go_module "${PROJECT_SOURCE_DIR}/bindings/go")
     cmake_path(GET ANTPOOL_GO PARENT_PATH go_directory)
     list(APPEND consumers_environment "PATH=${go_directory}:$ENV{PATH}")
     antpool_binding_test(go-vet "${go_module}" "${ANTPOOL_GO}" vet ./...)
+    if(have_gofmt)
+        antpool_binding_test(go-fmt "${PROJECT_SOURCE_DIR}" "${ANTPOOL_GOFMT}" -l bindings benches)
+        set_tests_properties(consumers/go-fmt PROPERTIES FAIL_REGULAR_EXPRESSION "[.]go")
+    endif()
+    if(have_staticcheck)
+        antpool_binding_test(go-staticcheck "${go_module}" "${ANTPOOL_STATICCHECK}" ./...)
+    endif()
     # -count: Go does not know that the library is another one than last time.
     antpool_binding_test(go "${go_module}" "${ANTPOOL_GO}" test -count=1 ./...)
     antpool_binding_test(go-race "${go_module}" "${ANTPOOL_GO}" test -count=1 -race ./...)
@@ -75,25 +87,46 @@ if(have_python)
     antpool_binding_test(python "${PROJECT_SOURCE_DIR}/bindings/python"
         "${ANTPOOL_PYTHON}" -m pytest -q -rs)
 endif()
-mark_as_advanced(ANTPOOL_GO)
+mark_as_advanced(ANTPOOL_GO ANTPOOL_GOFMT ANTPOOL_STATICCHECK)
 
-# ---- README.md -----------------------------------------------------------------------------------
+# ---- README.md and docs/ -------------------------------------------------------------------------
 
-# antpool_readme_test(<language>): what README.md says below "From <language>".
-function(antpool_readme_test language)
-    string(TOLOWER "readme-${language}" name)
+# antpool_page_test(<page> <section> <number>): what a section says, done as its reader would do it.
+function(antpool_page_test page section number)
+    cmake_path(GET page STEM name)
+    string(TOLOWER "page-${name}-${number}" name)
     antpool_binding_test(${name} "${CMAKE_CURRENT_BINARY_DIR}"
-        "${check_dir}/readme.sh" "${PROJECT_SOURCE_DIR}/README.md" "### From ${language}"
+        "${check_dir}/page.sh" "${page}" "${section}"
         "${CMAKE_CURRENT_BINARY_DIR}/consumers/${name}" "${consumers_prefix}"
         "${PROJECT_SOURCE_DIR}")
 endfunction()
-antpool_readme_test(C++)
-if(have_pkg_config)
-    antpool_readme_test(C)
-endif()
-if(have_go)
-    antpool_readme_test(Go)
-endif()
-if(ANTPOOL_PYTHON)
-    antpool_readme_test(Python)
-endif()
+
+# Every section of a page that has commands is a test; a new one needs no line here.
+file(GLOB pages CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/README.md" "${PROJECT_SOURCE_DIR}/docs/*.md")
+foreach(page IN LISTS pages)
+    cmake_path(GET page STEM name)
+    if((name STREQUAL "go" AND NOT have_go) OR (name STREQUAL "python" AND NOT ANTPOOL_PYTHON)
+            OR (name MATCHES "^(README|c|loops|questions|waiting)$" AND NOT have_pkg_config))
+        continue()
+    endif()
+    file(STRINGS "${page}" lines REGEX "^(#+ |```)")
+    set(inside OFF)
+    set(number 0)
+    foreach(line IN LISTS lines)
+        if(line MATCHES "^```")
+            if(NOT inside AND line STREQUAL "```sh" AND NOT section STREQUAL tested)
+                math(EXPR number "${number} + 1")
+                antpool_page_test("${page}" "${section}" ${number})
+                set(tested "${section}")
+            endif()
+            if(inside)
+                set(inside OFF)
+            else()
+                set(inside ON)
+            endif()
+        elseif(NOT inside)
+            set(section "${line}")
+            set(tested "")
+        endif()
+    endforeach()
+endforeach()

@@ -32,8 +32,7 @@ endif()
 foreach(command IN LISTS cxx_commands)
     string(REGEX REPLACE "^.*/([^ ]+)( -stdlib=)?" "\\1-" name "${command}")
     string(REGEX REPLACE "-$" "" name "${name}")
-    antpool_build_test(shim "shim-${name}" "-DCOMPILER=${command}" "-DNM=${CMAKE_NM}"
-        "-DSHIM=${PROJECT_SOURCE_DIR}/src/capture.cpp")
+    antpool_build_test(shim "shim-${name}" "-DCOMPILER=${command}" "-DNM=${CMAKE_NM}")
 endforeach()
 
 # What the shim has to stand: a distribution's flags, those of a careful project, and those of a build

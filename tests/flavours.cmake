@@ -39,7 +39,6 @@ endfunction()
 function(antpool_instrumented name flags)
     antpool_cargo_library(${name}
         DIRECTORY "${CMAKE_CURRENT_BINARY_DIR}/${name}/lib" PROFILE dev KINDS cdylib
-        FEATURES ${ARGN}
         ENVIRONMENT "RUSTFLAGS=${flags}" RUSTC_BOOTSTRAP=1 CARGO_PROFILE_DEV_OPT_LEVEL=1)
 endfunction()
 
@@ -89,7 +88,7 @@ if(have_zigbuild)
         CMAKE_ARGS -DANTPOOL_GLIBC=2.28 -DANTPOOL_BUILD_TESTS=OFF -DANTPOOL_BUILD_EXAMPLES=OFF)
     antpool_flavour(portable "${ANTPOOL_GCC}" "${ANTPOOL_GXX}"
         LIBRARY "${portable_dir}/lib/libantpool.so" BUILT_BY antpool_portable
-        SETTINGS "-DANTPOOL_PROGRAMS=panics*$<SEMICOLON>fiber_cxx.cpp$<SEMICOLON>lost.c$<SEMICOLON>workers.c")
+        SETTINGS "-DANTPOOL_PROGRAMS=panics*$<SEMICOLON>fiber_cxx.cpp$<SEMICOLON>thread_exit.c$<SEMICOLON>workers.c")
 endif()
 
 antpool_needs(have_valgrind "valgrind" ${gcc_things}
@@ -108,10 +107,36 @@ antpool_needs(have_asan "asan" ${clang_things}
     clang_asan "clang's sanitizers" "apt install libclang-rt-dev"
     asan_runtime "Rust's sanitizers" "rustup default stable")
 if(have_asan)
-    antpool_instrumented(antpool_asan "-Zsanitizer=address" asan)
+    antpool_instrumented(antpool_asan "-Zsanitizer=address")
     antpool_flavour(asan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
         LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/antpool_asan/lib/libantpool.so" BUILT_BY antpool_asan
         SETTINGS -DANTPOOL_FLAVOUR=asan)
+endif()
+
+# Programs that have a sanitizer, with the library as it is shipped: it tells the sanitizer what there is to know.
+# Without those that end threads, which ThreadSanitizer knows not to happen on fibers.
+set(shipped_programs soak.c wait.c submit.c tasks.c groups.c completions.c fiber_waits.c fiber_streams.c fiber_cxx.cpp)
+function(antpool_sanitized_flavours c_compiler cxx_compiler)
+    cmake_path(GET c_compiler STEM compiler)
+    list(JOIN shipped_programs "$<SEMICOLON>" programs)
+    foreach(sanitizer IN ITEMS address thread)
+        antpool_can_link(can_${compiler}_${sanitizer} c "${c_compiler}" -fsanitize=${sanitizer})
+        string(SUBSTRING "${sanitizer}" 0 1 letter)
+        antpool_needs(have_sanitizer "${letter}san-shipped-${compiler}"
+            can_${compiler}_${sanitizer} "${compiler}'s sanitizers" "apt install libclang-rt-dev")
+        if(have_sanitizer)
+            antpool_flavour(${letter}san-shipped-${compiler} "${c_compiler}" "${cxx_compiler}"
+                LIBRARY "${shared}" BUILT_BY antpool_cargo
+                SETTINGS -DANTPOOL_FLAVOUR=${letter}san "-DANTPOOL_PROGRAMS=${programs}")
+        endif()
+    endforeach()
+    set(antpool_left_out "${antpool_left_out}" PARENT_SCOPE)
+endfunction()
+if(have_gcc)
+    antpool_sanitized_flavours("${ANTPOOL_GCC}" "${ANTPOOL_GXX}")
+endif()
+if(have_clang)
+    antpool_sanitized_flavours("${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}")
 endif()
 
 antpool_needs(have_tsan "tsan" ${clang_things}

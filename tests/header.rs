@@ -1,5 +1,7 @@
-//! include/antpool.h is what cbindgen makes of src/ffi, and says the version of the crate.
+//! include/antpool.h is what cbindgen makes of src/ffi, in the order of cmake/docs/groups.txt, and says the version
+//! of the crate.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 fn generated() -> String {
@@ -13,7 +15,135 @@ fn generated() -> String {
         .generate()
         .expect("the header can be generated")
         .write(&mut header);
-    String::from_utf8(header).expect("the header is UTF-8")
+    let header = String::from_utf8(header).expect("the header is UTF-8");
+    let groups = std::fs::read_to_string(root.join("cmake/docs/groups.txt"));
+    in_order_of_use(&header, &groups.expect("groups.txt can be read"))
+}
+
+/// What groups.txt says: each group's title and what belongs to it.
+fn groups(text: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut groups = Vec::<(&str, Vec<&str>)>::new();
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if let Some((_, title)) = line.split_once(": ") {
+            groups.push((title, Vec::new()));
+        } else if !line.trim_start().starts_with('=') {
+            let group = groups.last_mut().expect("a title comes first");
+            group.1.extend(line.split_whitespace());
+        }
+    }
+    groups
+}
+
+/// The name that a declaration declares.
+fn name(declaration: &str) -> &str {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = declaration.split(|c: char| !is_part(c));
+    let mut names = words.filter(|word| word.to_ascii_lowercase().starts_with("antpool_"));
+    if declaration.starts_with("ANTPOOL_API") {
+        // The last one before the parameters.
+        let (before, _) = declaration.split_once('(').expect("it has parameters");
+        let start = before.rfind(|c| !is_part(c)).map_or(0, |at| at + 1);
+        return &before[start..];
+    }
+    names.next().expect("it declares something of ours")
+}
+
+/// How the last line of a declaration looks, by its first.
+fn ends(first: &str, line: &str) -> bool {
+    if first.starts_with("#if") {
+        line.is_empty()
+    } else if first.starts_with('#') {
+        !line.ends_with('\\')
+    } else if first.ends_with('{') {
+        line.starts_with('}')
+    } else {
+        line.ends_with(';')
+    }
+}
+
+/// cbindgen puts types before functions, and both in the order of the modules. C programmers look for a task: so
+/// what is declared is put into the order of groups.txt, with a banner for each group. What stands before all
+/// declarations stays there.
+fn in_order_of_use(header: &str, groups_txt: &str) -> String {
+    let (mut before, mut after) = (String::new(), String::new());
+    let mut items = BTreeMap::<String, String>::new();
+    let mut lines = header.lines();
+    while let Some(line) = lines.next() {
+        if !line.starts_with("/**") {
+            let part = if items.is_empty() {
+                &mut before
+            } else {
+                &mut after
+            };
+            *part += &format!("{line}\n");
+            continue;
+        }
+        let mut comment = format!("{line}\n");
+        let mut last = line;
+        while !last.ends_with("*/") {
+            last = lines.next().expect("a comment ends");
+            comment += &format!("{last}\n");
+        }
+        let first = lines.next().expect("a declaration follows");
+        let (mut declaration, mut last) = (format!("{first}\n"), first);
+        while !ends(first, last) {
+            last = lines.next().expect("a declaration ends");
+            declaration += &format!("{last}\n");
+        }
+        let item = comment + &declaration;
+        if first.starts_with("#if") {
+            before += &item;
+        } else {
+            items.insert(name(&declaration).to_owned(), item);
+        }
+    }
+    let mut body = String::new();
+    for (title, members) in groups(groups_txt) {
+        let rule = "-".repeat(92 - title.len());
+        let (first, rest) = title.split_at(1);
+        body += &format!("\n/* ---- {}{rest} {rule} */\n", first.to_uppercase());
+        for member in members {
+            if let Some(item) = items.remove(member) {
+                body += &format!("\n{item}");
+            } else {
+                let there = before.contains(member);
+                assert!(there, "groups.txt: {member} is not in the header");
+            }
+        }
+    }
+    assert!(
+        items.is_empty(),
+        "groups.txt has no group for: {:?}",
+        items.keys()
+    );
+    let (opening, closing) = after
+        .split_once("#ifdef __cplusplus\n}")
+        .expect("what is declared stands in extern \"C\"");
+    format!(
+        "{}\n\n{}\n{}{body}\n#ifdef __cplusplus\n}}{closing}",
+        before.trim_end(),
+        opening.trim(),
+        declared_early(&body),
+    )
+}
+
+/// Structs that are mentioned before they are declared.
+fn declared_early(body: &str) -> String {
+    let mut early = String::new();
+    for (at, _) in body.match_indices("typedef struct ") {
+        let name = body[at..].split([' ', '\n']).nth(2).expect("it has a name");
+        let used = body
+            .find(&format!("struct {name} "))
+            .expect("here at least");
+        if used < at {
+            early += &format!("struct {name};\n");
+        }
+    }
+    if early.is_empty() {
+        early
+    } else {
+        format!("\n{early}")
+    }
 }
 
 #[test]
@@ -27,6 +157,54 @@ fn the_header_is_current() {
     assert!(
         checked_in == header,
         "include/antpool.h is stale; run ANTPOOL_BLESS=1 cargo test --test header"
+    );
+}
+
+/// The first sentence of a comment, on one line.
+fn first_sentence(item: &str) -> String {
+    let lines = item
+        .lines()
+        .skip(1)
+        .map(|line| line.trim_start_matches(" *").trim());
+    let lines = lines.take_while(|line| !line.is_empty() && *line != "/");
+    let text = lines.collect::<Vec<_>>().join(" ");
+    let end = text.find(". ").map_or(text.len(), |at| at + 1);
+    text[..end].to_owned()
+}
+
+/// docs/functions.md: every function of the header with its first sentence, in the order of the header.
+fn index_of_functions(header: &str) -> String {
+    let mut page = "# All functions\n\nIn the order of [antpool.h](../include/antpool.h), from which this page is \
+                    generated, each with the first\nsentence of its comment.\n"
+        .to_owned();
+    for item in header.split("\n\n") {
+        if let Some(title) = item.strip_prefix("/* ---- ") {
+            let title = title.trim_end_matches(" */").trim_end_matches(['-', ' ']);
+            page += &format!("\n## {title}\n\n| function | |\n| --- | --- |\n");
+        } else if let Some((_, declaration)) = item.split_once(" */\nANTPOOL_API") {
+            let name = name(&format!("ANTPOOL_API{declaration}")).to_owned();
+            let sentence = first_sentence(item).replace('|', "\\|");
+            assert!(
+                sentence.starts_with(|c: char| c.is_ascii_uppercase()),
+                "the comment of {name} begins in the middle: {sentence}"
+            );
+            page += &format!("| `{name}` | {sentence} |\n");
+        }
+    }
+    page.replace("\n| function | |\n| --- | --- |\n\n##", "\n##")
+}
+
+#[test]
+fn the_page_of_all_functions_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/functions.md");
+    let page = index_of_functions(&generated());
+    assert!(page.matches("| `antpool_").count() > 50, "{page}");
+    if std::env::var_os("ANTPOOL_BLESS").is_some() {
+        std::fs::write(&path, &page).expect("the page can be written");
+    }
+    assert!(
+        std::fs::read_to_string(&path).unwrap_or_default() == page,
+        "docs/functions.md is stale; run ANTPOOL_BLESS=1 cargo test --test header"
     );
 }
 

@@ -48,9 +48,11 @@ fn rows(path: &str) -> Vec<(String, String)> {
 
 /// What can be wrong with these parameters, as arguments.c calls it.
 fn mistakes(parameters: &str) -> Vec<&'static str> {
-    const MISTAKES: [(&str, &[&str]); 9] = [
+    const MISTAKES: [(&str, &[&str]); 11] = [
         ("struct antpool_t *pool", &["null_handle"]),
         ("antpool_task_fn f", &["null_function"]),
+        ("_fn body", &["null_function"]),
+        ("size_t count, ", &["zero", "huge"]),
         ("*out_", &["null_out"]),
         ("const void *data", &["null_data", "zero", "huge"]),
         ("void *const *args", &["null_data", "zero", "huge"]),

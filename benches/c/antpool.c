@@ -20,8 +20,8 @@ static void task(void *arg)
 static void open_pool(const bench_params_t *params)
 {
     antpool_options_t options = ANTPOOL_OPTIONS_INIT;
-    options.queue_capacity = params->queue == BENCH_QUEUE_UNBOUNDED ? ANTPOOL_QUEUE_UNBOUNDED
-                                                                    : (size_t)params->queue;
+    options.queue_capacity =
+        params->queue == BENCH_QUEUE_UNBOUNDED ? ANTPOOL_QUEUE_UNBOUNDED : (size_t)params->queue;
     must(antpool_new(params->workers, &options, &pool));
 }
 

@@ -80,7 +80,7 @@ static void run_c_0(void *)
 
 static void run_c_8(void *arg)
 {
-    task_of(captured<8>{{arg}});
+    task_of(captured<8>{ { arg } });
 }
 
 static void run_c_32(void *arg)

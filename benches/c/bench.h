@@ -318,10 +318,10 @@ static inline int bench_main(int argc, char **argv, const bench_pool_t *pools, s
     _exit(EXIT_SUCCESS); /* In some measures tasks are still held. */
 }
 
-#define BENCH_MAIN(...)                                                    \
-    int main(int argc, char **argv)                                        \
-    {                                                                      \
-        static const bench_pool_t pools[] = { __VA_ARGS__ };               \
+#define BENCH_MAIN(...)                                                     \
+    int main(int argc, char **argv)                                         \
+    {                                                                       \
+        static const bench_pool_t pools[] = { __VA_ARGS__ };                \
         return bench_main(argc, argv, pools, sizeof pools / sizeof *pools); \
     }
 

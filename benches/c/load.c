@@ -10,11 +10,8 @@
 static const struct {
     const char *name, *file;
 } libraries[] = {
-    { "antpool", "libantpool.so" },
-    { "glib", "libglib-2.0.so.0" },
-    { "tbb-group", "libtbb.so.12" },
-    { "libuv", "libuv.so.1" },
-    { "apr", "libaprutil-1.so.0" },
+    { "antpool", "libantpool.so" }, { "glib", "libglib-2.0.so.0" }, { "tbb-group", "libtbb.so.12" },
+    { "libuv", "libuv.so.1" },      { "apr", "libaprutil-1.so.0" },
 };
 
 int main(int argc, char **argv)

@@ -69,7 +69,8 @@ static inline double bench_wake(const bench_pool_t *pool, const bench_params_t *
         pool->wait();
         samples[i] = bench_begun - submitted;
     }
-    return bench_percentile(samples, params->tasks, strcmp(params->measure, "wake-p50") == 0 ? 50 : 99);
+    return bench_percentile(samples, params->tasks,
+                            strcmp(params->measure, "wake-p50") == 0 ? 50 : 99);
 }
 
 static inline double bench_trip(const bench_pool_t *pool, long tasks)

@@ -14,7 +14,8 @@ int main(int argc, char **argv)
         bench_fail("usage: PROGRAM NAME sleep-touch PAGES");
     const long pages = bench_number(argv[3], 1, 1L << 30);
     const size_t page = (size_t)sysconf(_SC_PAGESIZE), size = (size_t)pages * page;
-    char *memory = (char *)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *memory =
+        (char *)mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED)
         bench_fail("no memory");
     /* No huge pages, where the system has them: stacks do not lie side by side. */

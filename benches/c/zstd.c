@@ -96,7 +96,8 @@ int main(int argc, char **argv)
 {
     if (argc != 4)
         bench_fail("usage: PROGRAM NAME zstd MIB");
-    const size_t size = (size_t)bench_number(argv[3], 1, 1 << 14) * MIB, room = ZSTD_compressBound(size);
+    const size_t size = (size_t)bench_number(argv[3], 1, 1 << 14) * MIB,
+                 room = ZSTD_compressBound(size);
     unsigned char *output = (unsigned char *)malloc(room);
     if (output == NULL)
         bench_fail("no memory");

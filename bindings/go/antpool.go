@@ -77,6 +77,9 @@ var (
 	// ErrLackTask says that Submit was given nil.
 	ErrLackTask = errors.New("must provide function for task")
 
+	// ErrTaskPanicked is the error of a group's task that has panicked.
+	ErrTaskPanicked = errors.New("a task of the group has panicked")
+
 	// ErrInvalidOption says that a size or an option is out of range.
 	ErrInvalidOption = errors.New("size or option of pool out of range")
 
@@ -91,6 +94,9 @@ var (
 
 	// ErrNoMemory says that the system refused memory.
 	ErrNoMemory = errors.New("the system refused memory")
+
+	// ErrUnsupported says that the system does not allow what an option asks for.
+	ErrUnsupported = errors.New("the system does not allow an option of the pool")
 )
 
 func asError(status int32) error {
@@ -117,6 +123,8 @@ func asError(status int32) error {
 		return ErrNoThread
 	case C.ANTPOOL_ERR_NO_MEMORY:
 		return ErrNoMemory
+	case C.ANTPOOL_ERR_UNSUPPORTED:
+		return ErrUnsupported
 	}
 	return fmt.Errorf("antpool: %s", C.GoString(C.antpool_status_message(C.int(status))))
 }

@@ -84,10 +84,11 @@ static void on_log(void *reporter, antpool_log_level_t level, const char *line)
 }
 
 enum antpool_status_t bridge_new(int64_t capacity, antpool_options_t options, const char *name,
-                                 uintptr_t reporter, antpool_t **out_pool)
+                                 const uint32_t *cpus, uintptr_t reporter, antpool_t **out_pool)
 {
     options.struct_size = sizeof options;
     options.name = *name ? name : NULL;
+    options.cpus = cpus;
     options.panic_handler = on_failure;
     options.panic_data = (void *)reporter;
     options.logger = on_log;
@@ -103,4 +104,11 @@ enum antpool_status_t bridge_try_submit(antpool_t *pool, antpool_task_fn fn, uin
 enum antpool_status_t bridge_submit(antpool_t *pool, antpool_task_fn fn, uintptr_t arg)
 {
     return antpool_submit(pool, fn, (void *)arg);
+}
+
+antpool_stats_t bridge_stats(const antpool_t *pool)
+{
+    antpool_stats_t stats = {.struct_size = sizeof stats};
+    (void)!antpool_get_stats(pool, &stats); /* Only a forked child is refused. */
+    return stats;
 }

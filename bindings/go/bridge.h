@@ -25,12 +25,15 @@ void bridge_returned(uintptr_t worker);
 
 /*
  * antpool_new(), with `options` completed: failures and lines of the log go to the Go reporter that
- * `reporter` stands for. `name` may be empty.
+ * `reporter` stands for. `name` may be empty; `cpus` has `options.cpu_count` elements.
  */
 enum antpool_status_t bridge_new(int64_t capacity, antpool_options_t options, const char *name,
-                                 uintptr_t reporter, antpool_t **out_pool);
+                                 const uint32_t *cpus, uintptr_t reporter, antpool_t **out_pool);
 
 /* antpool_try_submit() and antpool_submit(). */
 enum antpool_status_t bridge_try_submit(antpool_t *pool, antpool_task_fn fn, uintptr_t arg);
 enum antpool_status_t bridge_submit(antpool_t *pool, antpool_task_fn fn, uintptr_t arg);
+
+/* antpool_get_stats(). */
+antpool_stats_t bridge_stats(const antpool_t *pool);
 #endif

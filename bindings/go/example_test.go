@@ -73,6 +73,19 @@ func ExampleNewPoolWithFuncGeneric() {
 	// Output: sum 499500
 }
 
+func ExampleNewMultiPool() {
+	pool, _ := antpool.NewMultiPool(4, 10, antpool.LeastTasks)
+	defer pool.Release()
+	var sum atomic.Int64
+	for i := int64(0); i < 1000; i++ {
+		i := i
+		_ = pool.Submit(func() { sum.Add(i) })
+	}
+	_ = pool.Wait()
+	fmt.Println("sum", sum.Load(), "of at most", pool.Cap(), "workers")
+	// Output: sum 499500 of at most 40 workers
+}
+
 func ExampleWithNonblocking() {
 	pool, _ := antpool.NewPool(1, antpool.WithNonblocking(true))
 	defer pool.Release()

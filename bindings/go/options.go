@@ -20,7 +20,7 @@ type Options struct {
 	// pool has to have a limit, or else [ErrInvalidPreAllocSize], and cannot be tuned.
 	PreAlloc bool
 
-	// MaxBlockingTasks is how many goroutines may wait in Submit at one time; the next is told
+	// MaxBlockingTasks is how many goroutines may wait in Submit at one time; the next gets
 	// [ErrPoolOverload]. 0 means any number; a negative number, none.
 	MaxBlockingTasks int
 
@@ -63,6 +63,14 @@ type Options struct {
 	// Name is what debuggers and top -H call the threads of the pool, cut to 15 bytes; "" means
 	// "antpool". (Not in ants.)
 	Name string
+
+	// CPUs are the only ones, by number, that workers run on; none means those that the process may
+	// use. One that it may not is [ErrInvalidOption]. (Not in ants.)
+	CPUs []int
+
+	// NiceIncrement is added to the nice value that the calling thread has, for the workers; where the
+	// system does not allow that, [ErrUnsupported]. (Not in ants.)
+	NiceIncrement int
 }
 
 // Logger takes formatted lines, as [log.Logger] does.
@@ -142,4 +150,14 @@ func WithMinWorkers(workers int) Option {
 // WithName sets [Options].Name.
 func WithName(name string) Option {
 	return func(opts *Options) { opts.Name = name }
+}
+
+// WithCPUs sets [Options].CPUs.
+func WithCPUs(cpus ...int) Option {
+	return func(opts *Options) { opts.CPUs = cpus }
+}
+
+// WithNiceIncrement sets [Options].NiceIncrement.
+func WithNiceIncrement(increment int) Option {
+	return func(opts *Options) { opts.NiceIncrement = increment }
 }

@@ -134,9 +134,9 @@ func childPanickingHandler() {
 	fmt.Println("went on")
 }
 
-func must(pool *antpool.Pool, err error) *antpool.Pool {
+func must[T any](value T, err error) T {
 	if err != nil {
 		panic(err)
 	}
-	return pool
+	return value
 }

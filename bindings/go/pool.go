@@ -58,8 +58,13 @@ func newCommon(size int, run func(any), options []Option) (*common, error) {
 	if size <= 0 {
 		size = C.ANTPOOL_UNLIMITED
 	}
-	if opts.MinWorkers < 0 {
+	niceIncrement := C.int32_t(opts.NiceIncrement)
+	if opts.MinWorkers < 0 || int(niceIncrement) != opts.NiceIncrement {
 		return nil, ErrInvalidOption
+	}
+	cpus, err := cpusInC(opts.CPUs)
+	if err != nil {
+		return nil, err
 	}
 	queueCapacity := C.size_t(math.MaxUint)
 	if opts.QueueCapacity >= 0 {
@@ -89,13 +94,30 @@ func newCommon(size int, run func(any), options []Option) (*common, error) {
 		pre_alloc:      C.bool(opts.PreAlloc),
 		queue_capacity: queueCapacity,
 		min_workers:    C.size_t(opts.MinWorkers),
-	}, name, C.uintptr_t(p.key), &p.c)
+		cpu_count:      C.size_t(len(opts.CPUs)),
+		nice_increment: niceIncrement,
+	}, name, cpus, C.uintptr_t(p.key), &p.c)
 	if status != C.ANTPOOL_OK {
 		p.key.Delete()
 		return nil, asError(status)
 	}
 	runtime.SetFinalizer(p.handle, (*handle).finalize)
 	return p, nil
+}
+
+// cpusInC returns the first of the numbers as C has them; nil if there is none.
+func cpusInC(cpus []int) (*C.uint32_t, error) {
+	if len(cpus) == 0 {
+		return nil, nil
+	}
+	numbers := make([]C.uint32_t, len(cpus))
+	for i, cpu := range cpus {
+		if cpu < 0 || cpu > math.MaxInt32 {
+			return nil, ErrInvalidOption
+		}
+		numbers[i] = C.uint32_t(cpu)
+	}
+	return &numbers[0], nil
 }
 
 // milliseconds rounds away from zero: no wait ends early, and a negative duration stays one.

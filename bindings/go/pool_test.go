@@ -173,7 +173,8 @@ func TestReleaseTimeoutInsideATaskClosesAndDoesNotWaitForItself(t *testing.T) {
 func TestReleaseContextWaitsUntilTheContextIsDone(t *testing.T) {
 	pool := newPool(t, 1)
 	gate := fill(t, pool, 1)
-	check(t, pool.ReleaseContext(nil), nil)
+	var none context.Context
+	check(t, pool.ReleaseContext(none), nil)
 	check(t, pool.IsClosed(), true)
 	ctx, cancel := context.WithCancel(context.Background())
 	released := inBackground(func() error { return pool.ReleaseContext(ctx) })

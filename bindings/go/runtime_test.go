@@ -23,6 +23,7 @@ var children = map[string]func(){
 	"exit":              childExit,
 	"goexit":            childGoexit,
 	"no threads":        childWithoutThreads,
+	"no rights":         childWithoutRights,
 }
 
 func TestAThousandWaitingGoroutinesHoldOneThread(t *testing.T) {
@@ -72,16 +73,18 @@ func TestWorkersThatBlockInCLeaveGoItsProcessors(t *testing.T) {
 func TestATaskThatLoopsDoesNotStopTheGarbageCollector(t *testing.T) {
 	pool := newPool(t, 1)
 	var loops, stop atomic.Bool
+	var worked int
 	check(t, pool.Submit(func() {
 		loops.Store(true)
 		for !stop.Load() {
-			work(10)
+			worked += work(10)
 		}
 	}), nil)
 	eventually(t, "it loops", loops.Load)
 	check(t, soon(t, inBackground(func() error { runtime.GC(); return nil })), nil)
 	stop.Store(true)
 	check(t, pool.Wait(), nil)
+	check(t, worked%10, 0)
 }
 
 // work is not so small that it could do without looking at its stack, where the runtime stops it.
@@ -183,10 +186,16 @@ func TestASubmitSaysSoWhenTheSystemRefusesAThread(t *testing.T) {
 	check(t, output, antpool.ErrNoThread.Error()+"\n")
 }
 
-// childWithoutThreads takes the address space away that the stack of a worker would need.
+// childWithoutThreads takes the address space away that the stack of a worker would need, and leaves Go's
+// own runtime some.
 func childWithoutThreads() {
 	pool := must(antpool.NewPool(1))
-	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: 1, Max: 1}); err != nil {
+	var pages uint64
+	if _, err := fmt.Sscan(string(must(os.ReadFile("/proc/self/statm"))), &pages); err != nil {
+		panic(err)
+	}
+	limit := pages*uint64(os.Getpagesize()) + 4<<20
+	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &syscall.Rlimit{Cur: limit, Max: limit}); err != nil {
 		panic(err)
 	}
 	fmt.Println(pool.Submit(func() {}))

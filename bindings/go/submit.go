@@ -23,6 +23,9 @@ func NewPool(size int, options ...Option) (*Pool, error) {
 	return &Pool{p}, nil
 }
 
+// unlimited is the context of calls that wait without one.
+var unlimited context.Context
+
 func runFunc(task any) { task.(func())() }
 
 // Submit hands task to a worker. While the pool is full it waits, or returns [ErrPoolOverload], as
@@ -30,12 +33,12 @@ func runFunc(task any) { task.(func())() }
 // error, never.
 //
 // It may be called from inside a task. If it would have to wait there, and all workers of the pool
-// wait in such a call, one of them is told [ErrDeadlock].
+// wait in such a call, one of them gets [ErrDeadlock].
 func (p *Pool) Submit(task func()) error {
 	if task == nil {
 		return p.refuseNil()
 	}
-	return p.submit(nil, task)
+	return p.submit(unlimited, task)
 }
 
 // SubmitContext is [Pool.Submit], but waits for a place until ctx is done, even if the pool is
@@ -60,15 +63,18 @@ func (p *common) SubmitC(fn unsafe.Pointer, arg unsafe.Pointer) error {
 	if fn == nil {
 		return p.refuseNil()
 	}
-	function, argument := C.antpool_task_fn(fn), C.uintptr_t(uintptr(arg))
-	defer runtime.KeepAlive(p.handle)
-	err := asError(C.bridge_try_submit(p.c, function, argument))
-	if err != ErrPoolOverload {
+	if err := p.trySubmitC(fn, arg); err != ErrPoolOverload {
 		return err
 	}
-	return p.wait(nil, func(*atomic.Bool) error {
-		return asError(C.bridge_submit(p.c, function, argument))
+	return p.wait(unlimited, func(*atomic.Bool) error {
+		defer runtime.KeepAlive(p.handle)
+		return asError(C.bridge_submit(p.c, C.antpool_task_fn(fn), C.uintptr_t(uintptr(arg))))
 	})
+}
+
+func (p *common) trySubmitC(fn unsafe.Pointer, arg unsafe.Pointer) error {
+	defer runtime.KeepAlive(p.handle)
+	return asError(C.bridge_try_submit(p.c, C.antpool_task_fn(fn), C.uintptr_t(uintptr(arg))))
 }
 
 // refuseNil is what becomes of a task that is nil: ants has programs ask so whether a pool is closed.
@@ -97,18 +103,26 @@ func NewPoolWithFuncGeneric[T any](size int, pf func(T), options ...Option) (*Po
 	if pf == nil {
 		return nil, ErrLackPoolFunc
 	}
-	p, err := newCommon(size, func(arg any) {
-		value, _ := arg.(T) // An interface that is nil is not a T, but its zero value is.
-		pf(value)
-	}, options)
+	p, err := newCommon(size, runner(pf), options)
 	if err != nil {
 		return nil, err
 	}
 	return &PoolWithFuncGeneric[T]{p}, nil
 }
 
+// runner is fn for arguments of any kind; nil if that is nil.
+func runner[T any](fn func(T)) func(any) {
+	if fn == nil {
+		return nil
+	}
+	return func(arg any) {
+		value, _ := arg.(T) // An interface that is nil is not a T, but its zero value is.
+		fn(value)
+	}
+}
+
 // Invoke hands arg to a worker, which calls the pool's function with it. It waits as [Pool.Submit].
-func (p *PoolWithFuncGeneric[T]) Invoke(arg T) error { return p.submit(nil, arg) }
+func (p *PoolWithFuncGeneric[T]) Invoke(arg T) error { return p.submit(unlimited, arg) }
 
 // InvokeContext is Invoke, but waits as [Pool.SubmitContext].
 func (p *PoolWithFuncGeneric[T]) InvokeContext(ctx context.Context, arg T) error {

@@ -85,7 +85,7 @@ func (g *gate) open() { g.once.Do(func() { close(g.opened) }) }
 func (g *gate) wait() { <-g.opened }
 
 // fill occupies all of a pool of size workers until the gate is opened.
-func fill(t *testing.T, pool *antpool.Pool, size int) *gate {
+func fill(t *testing.T, pool interface{ Submit(func()) error }, size int) *gate {
 	t.Helper()
 	g := newGate(t)
 	for i := 0; i < size; i++ {

@@ -70,7 +70,7 @@ elseif(WHAT STREQUAL "notice")
         "ANTPOOL_ERR_CLOSED = |ANTPOOL_ERR_CLOSED = 100 + " # an enumerator
         "antpool_release(struct antpool_t|antpool_release(const struct antpool_t" # a parameter
         "int64_t antpool_capacity(|int32_t antpool_capacity(" # a result
-        "antpool_yield(|antpool_pause(") # a function
+        "antpool_yield(|antpool_unheard_of(") # a function
     foreach(change IN LISTS changes)
         string(REGEX MATCH "^([^|]*)\\|(.*)$" parts "${change}")
         string(REPLACE "${CMAKE_MATCH_1}" "${CMAKE_MATCH_2}" changed "${header}")

@@ -28,6 +28,9 @@ if(PROMISE STREQUAL "plugin")
         if(exported)
             message(FATAL_ERROR "The plugin exports also: ${exported}")
         endif()
+        # Its host may close it while it has workers.
+        run(${LINK} -x c "${SOURCES}/host.c" -x none -ldl -o "${WORK_DIR}/host")
+        run("${WORK_DIR}/host" "${WORK_DIR}/plugin.so")
     endforeach()
 
 elseif(PROMISE STREQUAL "beside")

@@ -37,22 +37,31 @@ function(build_with environment)
 endfunction()
 
 if(PROMISE STREQUAL "shim")
-    # The shim has no warning, and of the C++ runtime it needs nothing: all that it refers to is weak,
-    # but for what the C library and the unwinder have.
+    # The shims have no warning, and of a runtime they need nothing: all that they refer to is weak, but for what
+    # the C library and the unwinder have.
     file(MAKE_DIRECTORY "${WORK_DIR}")
     separate_arguments(COMPILER)
-    run(${COMPILER} -std=c++17 -O2 -fPIC -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
-        -c "${SHIM}" -o "${WORK_DIR}/shim.o")
-    execute_process(COMMAND "${NM}" "${WORK_DIR}/shim.o"
-        OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
-    if(NOT symbols MATCHES "T antpool_shim_call" OR NOT symbols MATCHES "w __cxa_begin_catch")
-        message(FATAL_ERROR "This is not the shim:\n${symbols}")
-    endif()
-    string(REGEX MATCHALL " U [^\n]+" needed "${symbols}")
-    list(FILTER needed EXCLUDE REGEX " (_Unwind_Resume|_GLOBAL_OFFSET_TABLE_|dl[a-z_]+|str[a-z]+|mem[a-z]+)$")
-    if(needed)
-        message(FATAL_ERROR "The shim needs: ${needed}")
-    endif()
+    foreach(shim IN ITEMS "capture:[Tt] antpool_shim_catching:w __cxa_begin_catch"
+            "sanitizers:[DR] antpool_sanitizers:w __tsan_acquire")
+        string(REPLACE ":" ";" shim "${shim}")
+        list(POP_FRONT shim name)
+        run(${COMPILER} -std=c++17 -O2 -fPIC -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror
+            -c "${SOURCE}/src/${name}.cpp" -o "${WORK_DIR}/${name}.o")
+        execute_process(COMMAND "${NM}" "${WORK_DIR}/${name}.o"
+            OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+        foreach(expected IN LISTS shim)
+            if(NOT symbols MATCHES " ${expected}")
+                message(FATAL_ERROR "${name}.cpp has not ${expected}:\n${symbols}")
+            endif()
+        endforeach()
+        string(REGEX MATCHALL " U [^\n]+" needed "${symbols}")
+        string(JOIN "|" known "_Unwind_[A-Za-z]+" _GLOBAL_OFFSET_TABLE_ _setjmp longjmp
+            "dl[a-z_]+" "str[a-z]+" "mem[a-z]+")
+        list(FILTER needed EXCLUDE REGEX " (${known})$")
+        if(needed)
+            message(FATAL_ERROR "${name}.cpp needs: ${needed}")
+        endif()
+    endforeach()
 
 elseif(PROMISE STREQUAL "flags")
     # No flags that a distribution, a careful or a careless user has in the environment break the shim.

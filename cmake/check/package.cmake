@@ -5,7 +5,7 @@ function(run)
     execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-# Whoever looks for the package by `build` asks for REQUEST.
+# `build` asks for the package as REQUEST.
 function(configure build request result output)
     execute_process(
         COMMAND "${CMAKE_COMMAND}" -S "${SOURCE_DIR}/installed" -B "${build}" -G "${GENERATOR}"

@@ -1,4 +1,4 @@
-# Makes the packages the way README.md says: the archive, unpacked into WORK_DIR/unpacked, and
+# Makes the packages the way docs/packaging.md says: the archive, unpacked into WORK_DIR/unpacked, and
 # WITH_DEB the packages for Debian, in WORK_DIR/deb.
 
 function(run)

@@ -10,7 +10,7 @@ function output(    i, g, lines, n, at, name, in_table) {
             head[i] = substr(head[i], RLENGTH + 1)
         }
         if (head[i] ~ /"usual" stands/) {
-            comment_line("## What each function says\n *")
+            comment_line("## What each function returns\n *")
             in_table = 1
         }
         comment_line((in_table && head[i] ~ /^  / ? "  " : "") head[i])

@@ -11,7 +11,7 @@ function output(    i, g, m, n, page, list, name) {
         ".B cc ... $(pkg\\-config \\-\\-cflags \\-\\-libs antpool)\n.fi\n.SH DESCRIPTION" > page
     for (i = 1; i <= heads; i++) {
         if (head[i] ~ /^antpool\.h: / || i < 4 && head[i] == "") continue
-        if (head[i] ~ /"usual" stands/) section("What each function says", page)
+        if (head[i] ~ /"usual" stands/) section("What each function returns", page)
         if (head[i - 1] == "" && match(head[i], /^[A-Za-z]+(\(\))?\.( |$)/)) {
             name = substr(head[i], 1, index(head[i], ".") - 1)
             head[i] = substr(head[i], RLENGTH + 1)
@@ -156,7 +156,7 @@ function errors(list, n, page,    m, name, statuses, count, s, like, said, meani
     for (name in details) delete details[name]
     if (like != "") printf ".PP\n%s", like > page
     if (!said) print "None of these functions fails." > page
-    else print ".PP\nWhat each function says on a closed pool, inside a task of its own pool and in a forked child\n" \
+    else print ".PP\nWhat each function returns on a closed pool, inside a task of its own pool and in a forked child\n" \
         "stands in a table in\n.BR antpool (3)." > page
 }
 

@@ -122,17 +122,10 @@ static void print_path(FILE *stream, const char *path)
 {
     for (; *path != '\0'; path++) {
         switch (*path) {
-        case '\\':
-            fputs("\\\\", stream);
-            break;
-        case '\n':
-            fputs("\\n", stream);
-            break;
-        case '\r':
-            fputs("\\r", stream);
-            break;
-        default:
-            putc(*path, stream);
+        case '\\': fputs("\\\\", stream); break;
+        case '\n': fputs("\\n", stream); break;
+        case '\r': fputs("\\r", stream); break;
+        default: putc(*path, stream);
         }
     }
 }
@@ -146,9 +139,9 @@ size_t files_print(const struct file_list *list)
             errors++;
             fputs("checksum: ", stderr);
             print_path(stderr, file->path);
-            fprintf(stderr, ": %s\n", file->error == NOT_A_FILE
-                                          ? "Neither a regular file nor a directory"
-                                          : strerror(file->error));
+            fprintf(stderr, ": %s\n",
+                    file->error == NOT_A_FILE ? "Neither a regular file nor a directory"
+                                              : strerror(file->error));
             continue;
         }
         /* sha256sum says with a backslash at the start of the line that the path is escaped. */

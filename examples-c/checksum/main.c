@@ -156,12 +156,8 @@ int main(int argc, char **argv)
     int option;
     while ((option = getopt_long(argc, argv, "j:", long_options, NULL)) != -1) {
         switch (option) {
-        case 'j':
-            jobs = parse_jobs(optarg);
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return finish_output(EXIT_SUCCESS);
+        case 'j': jobs = parse_jobs(optarg); break;
+        case 'h': fputs(help, stdout); return finish_output(EXIT_SUCCESS);
         default: /* getopt_long has said what is wrong. */
             fputs("Try 'checksum --help'.\n", stderr);
             return EXIT_USAGE;

@@ -4,14 +4,28 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::seat::{Line, Seat, Seats};
-use super::{Deferred, Gate, STARVED, SURPLUS, TUNED, Workers};
+use super::seat::{Line, List, Seat, Seats};
+use super::shrinking::Metering;
+use super::{
+    DISCARDS, Deferred, Gate, LEAVING, METERED, PAUSED, STARVED, SURPLUS, TRIMMED, TUNED, Workers,
+};
 use crate::clock::Backoff;
 use crate::config::{CAPACITY_MAX, Config};
 use crate::sync::Ordering;
 
 /// Callers that can wait at one time in a pool with pre_alloc before anything is allocated.
 const SEATS_IN_ADVANCE: usize = 64;
+
+/// Who has to see to the end of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Its caller, who destroys it.
+    Caller,
+    /// Nobody: whoever sees it closed and without a thread ends it.
+    GivenUp,
+    /// It is being ended.
+    Ended,
+}
 
 /// Everything about a pool that changes rarely.
 #[derive(Debug)]
@@ -25,18 +39,28 @@ pub(super) struct Control {
     /// What accepted and room add up to: `live` while workers may be started, the limit when not.
     pub(super) base: usize,
     pub(super) closed: bool,
+    pub(super) paused: bool,
+    /// Workers whose tasks wait until the pool is resumed.
+    pub(super) held: List,
+    pub(super) owner: Owner,
+    /// It was closed so that tasks which have not begun never run.
+    pub(super) discards: bool,
     /// How often the pool was tuned, as far as the hints can hold it.
     pub(super) tunes: u32,
     /// Somebody has been told that the last worker of this closing has exited.
     pub(super) drained: bool,
+    /// Who may still take a task, while workers are to leave.
+    pub(super) metering: Option<Metering>,
+    /// How many workers the last trim lets stay, until no more live or the others have a task again.
+    pub(super) trimmed_to: Option<usize>,
     /// The system refused a worker, and has granted none since.
     pub(super) refused: Option<Backoff>,
     pub(super) indices: Indices,
     pub(super) line: Line,
     /// Callers that wait for an instant without tasks.
-    pub(super) watchers: Vec<Arc<Seat>>,
+    pub(super) watchers: List,
     /// Callers that wait for the last worker's exit.
-    pub(super) drainers: Vec<Arc<Seat>>,
+    pub(super) drainers: List,
     /// Callers that wait until nobody else does.
     pub(super) last: Option<Arc<Seat>>,
     pub(super) seats: Seats,
@@ -54,8 +78,6 @@ pub(crate) struct Counts {
     pub(crate) purged: u64,
     pub(crate) lost: u64,
     pub(crate) spawn_failures: u64,
-    /// Finishes that workers deferred and others settled.
-    pub(crate) collected: u64,
 }
 
 /// The workers' indices: the smallest that is free is given next.
@@ -74,6 +96,16 @@ impl Indices {
                 self.next - 1
             }
         }
+    }
+
+    /// The one that is given next.
+    pub(super) fn upcoming(&self) -> usize {
+        self.free.peek().map_or(self.next, |Reverse(index)| *index)
+    }
+
+    /// All that are taken are below this.
+    pub(super) fn limit(&self) -> usize {
+        self.next
     }
 
     pub(super) fn give_back(&mut self, index: usize) {
@@ -95,21 +127,36 @@ impl Control {
             threads: 0,
             base: 0,
             closed: false,
+            paused: false,
+            held: List::with(0),
+            owner: Owner::Caller,
+            discards: false,
             tunes: 0,
             drained: false,
+            metering: None,
+            trimmed_to: None,
             refused: None,
             indices: Indices {
                 free: BinaryHeap::with_capacity(workers),
                 next: 0,
             },
             line: Line::with(seats),
-            watchers: Vec::with_capacity(seats),
-            drainers: Vec::with_capacity(seats),
+            watchers: List::with(seats),
+            drainers: List::with(seats),
             last: None,
             seats: Seats::with(seats),
             deferred: Vec::new(),
             counts: Counts::default(),
         }
+    }
+
+    /// Whether the caller has to end the pool, which nobody owns and no thread serves any more. True once.
+    pub(super) fn ends(&mut self) -> bool {
+        let ends = self.owner == Owner::GivenUp && self.closed && self.threads == 0;
+        if ends {
+            self.owner = Owner::Ended;
+        }
+        ends
     }
 
     /// Whether the system may be asked for a worker: there is room for one, and it was not refused
@@ -123,9 +170,24 @@ impl Control {
 }
 
 impl Gate {
-    /// Asks the system for a worker. On success it counts, but the word does not know it yet: the
-    /// caller has to change the word by [`Gate::rebase`] before it lets go of the lock.
+    /// Has one more worker count, if it can be had: the word does not know it yet, and the caller has to
+    /// change the word by [`Gate::rebase`] before it lets go of the lock.
     pub(super) fn start_one(&self, control: &mut Control, workers: &dyn Workers) -> bool {
+        if control.keep_one() {
+            self.settle_metering(control);
+        } else if self.start_thread(control, workers) {
+            control.live += 1;
+        } else {
+            return false;
+        }
+        control.counts.peak_running = control.counts.peak_running.max(control.live);
+        // The idle ones are spoken for.
+        control.trimmed_to = None;
+        true
+    }
+
+    /// Asks the system for a worker, which does not count yet.
+    pub(super) fn start_thread(&self, control: &mut Control, workers: &dyn Workers) -> bool {
         let index = control.indices.take();
         if workers.start(index).is_err() {
             control.indices.give_back(index);
@@ -134,10 +196,8 @@ impl Gate {
             return false;
         }
         control.refused = None;
-        control.live += 1;
         control.threads += 1;
         control.counts.spawned += 1;
-        control.counts.peak_running = control.counts.peak_running.max(control.live);
         true
     }
 
@@ -151,7 +211,7 @@ impl Gate {
         self.publish(control);
     }
 
-    /// What accepted and room add up to with that capacity and so many live workers.
+    /// The sum of accepted and room with this capacity and this number of live workers.
     pub(super) fn base_for(&self, capacity: usize, live: usize) -> usize {
         if live >= capacity {
             self.limit_of(capacity)
@@ -177,8 +237,20 @@ impl Gate {
         let starved = if short { STARVED } else { 0 };
         // ORDERING: Relaxed; hints and figures. A worker that reads an old hint takes one more task
         // and looks again.
-        let hints = (control.tunes * TUNED) | surplus | starved | defer;
-        self.hints.store(hints, Ordering::Relaxed);
+        let metered = control.metering.as_ref().map_or(0, |metering| {
+            if metering.is_anybody_to_leave() {
+                METERED | LEAVING
+            } else {
+                METERED
+            }
+        });
+        let trimmed = control.trimmed_to.map_or(0, |_| TRIMMED);
+        let discards = if control.discards { DISCARDS } else { 0 };
+        let paused = if control.paused { PAUSED } else { 0 };
+        let flags = surplus | starved | metered | trimmed | discards | paused;
+        let hints = (control.tunes * TUNED) | flags | defer;
+        // ORDERING: [O6]
+        self.hints.store(hints, Ordering::Release);
         self.live.store(control.live, Ordering::Relaxed);
         self.capacity.store(control.capacity, Ordering::Relaxed);
         self.waiting.store(control.line.len(), Ordering::Relaxed);

@@ -17,7 +17,7 @@ const DEFER_ONE: u32 = DEFER & DEFER.wrapping_neg();
 pub(crate) struct Deferred(CachePadded<AtomicU32>);
 
 impl Deferred {
-    /// So many are settled without being asked for.
+    /// The number at which a worker settles on its own.
     const MOST: usize = 32;
 
     /// Whether there are none, for the worker itself.
@@ -64,19 +64,18 @@ impl Gate {
         (before + 1) * DEFER_ONE < most
     }
 
-    /// A worker settles what it has deferred. Says how much that still was, and, as [`Gate::finish`]
-    /// does, whether the pool is closed.
-    pub(crate) fn settle(&self, deferred: &Deferred) -> (usize, bool) {
+    /// A worker settles what it has deferred. Says, as [`Gate::finish`] does, whether the pool is closed.
+    pub(crate) fn settle(&self, deferred: &Deferred) -> bool {
         let count = deferred.take();
         if count > 0 {
-            return (count, self.finish_many(count));
+            return self.finish_many(count);
         }
         // Somebody else was faster, who cannot wake for this worker.
         let word = self.look();
         if word.has(WAITERS) {
             self.look_after_finish();
         }
-        (0, word.has(CLOSED))
+        word.has(CLOSED)
     }
 
     /// Settles what all workers have deferred.
@@ -90,7 +89,6 @@ impl Gate {
         if count == 0 {
             return;
         }
-        control.counts.collected += count as u64;
         if self.subtract(count).has(WATCHED) {
             self.settle_watchers(control);
         }
@@ -110,11 +108,12 @@ impl Gate {
     }
 
     /// How many finishes each worker may defer, in [`DEFER`]. All of them together take less than half
-    /// of the queue; and none where a worker can be started or has to leave, or somebody waits in line:
+    /// of the queue; and none where a worker can be started or has to leave, in a pause, or where somebody waits in line:
     /// then only those who ask for figures need to know how many tasks have finished.
     pub(super) fn may_defer(&self, control: &Control) -> u32 {
         let capacity = control.capacity;
-        if control.live != capacity || control.closed || !control.line.is_empty() {
+        let busy = control.metering.is_some() || control.paused || !control.line.is_empty();
+        if control.live != capacity || control.closed || busy {
             return 0;
         }
         let places = self.limit_of(capacity) - capacity.min(TASKS_MAX);

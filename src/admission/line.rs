@@ -42,8 +42,11 @@ impl Gate {
         if control.line.len() >= self.limits.max_waiting {
             return Err(Error::Overload);
         }
-        let worker = caller == Caller::Worker && deadline.is_never();
-        if worker && control.line.workers() + 1 == control.live && self.is_stuck(&control) {
+        let worker = caller != Caller::Outsider && deadline.is_never();
+        // [A6] A carrier that waited would stop every fiber that it runs, and one of those may be the last that
+        // could make room.
+        let last = control.line.workers() + 1 == control.live && self.is_stuck(&control);
+        if worker && (last || caller == Caller::Carrier) {
             return Err(Error::Deadlock);
         }
         if deadline.has_passed() {

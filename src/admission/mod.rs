@@ -12,7 +12,10 @@ mod line;
 #[cfg(all(test, loom))]
 mod models;
 mod overtaking;
+mod pausing;
 mod seat;
+mod shrinking;
+mod staffed;
 mod wait;
 mod word;
 
@@ -22,7 +25,8 @@ use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
 use crate::sync::{
-    AtomicU32, AtomicU64, AtomicUsize, Lookout, Mutex, MutexGuard, Ordering, looks, spin_loop,
+    AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, SpinWait, light, looks, spin,
+    spin_loop,
 };
 
 use control::Control;
@@ -42,6 +46,13 @@ pub(crate) trait Workers {
     /// Starts a worker, or reports that the system refused it. The worker counts as live when this
     /// has returned.
     fn start(&self, index: usize) -> Result<(), Refused>;
+
+    /// Calls `count` with the index of each worker that has a task. False where workers are not told
+    /// apart like that.
+    fn count_running(&self, count: &mut dyn FnMut(usize)) -> bool {
+        let _ = count;
+        false
+    }
 }
 
 /// How long a caller is willing to wait for room.
@@ -61,6 +72,8 @@ pub(crate) enum Caller {
     /// A live worker of this pool, inside a task: if it waits, that is one worker fewer to make
     /// room.
     Worker,
+    /// The thread that runs live workers of this pool: if it waits, none of them can make room.
+    Carrier,
 }
 
 /// What a worker that has ended a task has to look at besides the next task.
@@ -72,21 +85,24 @@ pub(crate) enum Next {
     Leave,
 }
 
-/// Looks for room before a caller says that it looks: below a microsecond.
-const MOMENT: u32 = 40;
-
-/// Rounds of looking for room before a caller stands in line. It counts as awake for the tasks it has
-/// pushed meanwhile, which must not be for long.
-const ROUNDS: u32 = 6;
-
 /// More workers live than the capacity allows.
 const SURPLUS: u32 = 1;
 /// The system refused a worker that an accepted task could use.
 const STARVED: u32 = 2;
+/// Who takes a task has to ask ([`Gate::begin_task`]).
+const METERED: u32 = 4;
+/// Workers without a task have to leave.
+const LEAVING: u32 = 8;
 /// How many finishes a worker may defer, at most 63, in units of the lowest of these bits.
-const DEFER: u32 = 63 << 2;
+const DEFER: u32 = 63 << 4;
+/// Idle workers have to leave until as few live as the last trim allows.
+const TRIMMED: u32 = 1 << 10;
+/// Tasks that have not begun never run: the pool was closed like that.
+const DISCARDS: u32 = 1 << 11;
+/// Tasks that have not begun wait until the pool is resumed.
+const PAUSED: u32 = 1 << 12;
 /// The unit of the number of tunes, above all these.
-const TUNED: u32 = 1 << 8;
+const TUNED: u32 = 1 << 13;
 
 /// What a worker knows about the pool before it finishes a task.
 #[derive(Clone, Copy, Debug)]
@@ -96,14 +112,14 @@ pub(crate) struct Hints(u32);
 #[derive(Debug)]
 pub(crate) struct Gate {
     entrance: CachePadded<Entrance>,
-    /// [`SURPLUS`], [`STARVED`], [`DEFER`] and how often the pool was tuned, for workers that finish a task.
+    /// [`SURPLUS`], [`STARVED`], [`METERED`], [`LEAVING`], [`DEFER`], [`TRIMMED`], [`DISCARDS`], [`PAUSED`] and how often the pool was tuned, for workers that finish a task.
     /// Written under the lock.
     hints: AtomicU32,
     /// Copies of what the lock guards, for getters.
     live: AtomicUsize,
     capacity: AtomicUsize,
     waiting: AtomicUsize,
-    lookout: Lookout,
+    spin: SpinWait,
     /// What never changes.
     limits: Limits,
     control: CachePadded<Mutex<Control>>,
@@ -141,7 +157,7 @@ impl Gate {
             live: AtomicUsize::new(0),
             capacity: AtomicUsize::new(control.capacity),
             waiting: AtomicUsize::new(0),
-            lookout: Lookout::default(),
+            spin: SpinWait::default(),
             limits: Limits {
                 unlimited: config.capacity.is_none(),
                 tunable: config.capacity.is_some() && !config.pre_alloc,
@@ -188,25 +204,22 @@ impl Gate {
     /// some shows. False at once where a worker could be started instead.
     pub(crate) fn accept_soon(&self) -> bool {
         !self.can_grow()
-            && (0..looks(MOMENT)).any(|_| {
+            && (0..looks(spin::ROOM_SOON)).any(|_| {
                 spin_loop();
                 self.look().room() > 0 && self.accept_on_sight(1) == 1
             })
     }
 
-    /// Looks for room for a while before the caller stands in line, and accepts one task if some
-    /// shows. False at once where a worker could be started instead, and when room shows that others
-    /// stand in line for: whether it may be taken is decided there.
+    /// Spins for room before the caller waits in line, and accepts one task if some shows. False at once where
+    /// a worker could be started instead, and when room shows that others stand in line for: whether it may
+    /// be taken is decided there.
     #[cold]
-    pub(crate) fn accept_after_a_while(&self) -> bool {
-        if self.can_grow() {
-            return false;
-        }
-        let came = self.lookout.look(ROUNDS, || {
+    pub(crate) fn accept_spinning(&self) -> bool {
+        let found = || {
             let word = self.look();
             (word.has(CLOSED) || word.room() > 0).then(|| self.accept_on_sight(1) == 1)
-        });
-        came.unwrap_or(false)
+        };
+        !self.can_grow() && self.spin.spin(spin::ROOM, found).unwrap_or(false)
     }
 
     /// Whether there are fewer workers than there may be, as it looks from here.
@@ -242,7 +255,7 @@ impl Gate {
         before.has(CLOSED)
     }
 
-    /// So many tasks fewer are accepted. Gives the word before.
+    /// Takes `count` tasks off the accepted ones. Returns the former word.
     #[inline]
     fn subtract(&self, count: usize) -> Word {
         let finishes = FINISH.wrapping_mul(count as u64);
@@ -262,17 +275,60 @@ impl Gate {
     /// What a worker has to look at after the task it is about to finish. To be read before.
     #[inline]
     pub(crate) fn hints(&self) -> Hints {
-        // ORDERING: Relaxed; it cannot move beyond the release of `finish`, and whoever acts on it
-        // decides under the lock.
-        Hints(self.hints.load(Ordering::Relaxed))
+        // [A10] [O5] The worker has said before whether it has a task.
+        light();
+        // ORDERING: [O6] It cannot move beyond the release of `finish`, and whoever acts on it decides under
+        // the lock.
+        Hints(self.hints.load(Ordering::Acquire))
     }
 
-    /// What a worker that has just finished a task has to do before it takes the next.
+    /// The worker `index` has taken a task, and has said so where [`Workers::count_running`] looks. Comes
+    /// back when the capacity allows it to run.
     #[inline]
-    pub(crate) fn after_task(&self, hints: Hints, workers: &dyn Workers) -> Next {
-        match hints.0 & (SURPLUS | STARVED) {
+    pub(crate) fn begin_task(&self, index: usize, helps: bool) {
+        let hints = self.hints();
+        if hints.0 & (METERED | PAUSED) != 0 {
+            self.begin_held(hints, index, helps);
+        }
+    }
+
+    /// The same where workers are not metered: it is only about a pause.
+    #[inline]
+    pub(crate) fn begin_unmetered(&self, helps: bool) {
+        if self.is_paused() && !helps {
+            self.hold_while_paused();
+        }
+    }
+
+    #[cold]
+    fn begin_held(&self, hints: Hints, index: usize, helps: bool) {
+        if hints.0 & PAUSED != 0 && !helps {
+            self.hold_while_paused();
+        }
+        if self.hints().0 & METERED != 0 {
+            self.begin_metered(index);
+        }
+    }
+
+    /// Whether a worker that has taken a task has to ask whether it runs. A look; the pool decides.
+    #[inline]
+    pub(crate) fn discards(&self) -> bool {
+        // ORDERING: Relaxed; a worker that reads an old hint has taken its task before the pool was closed.
+        self.hints.load(Ordering::Relaxed) & DISCARDS != 0
+    }
+
+    /// `count` tasks have been passed by.
+    #[cold]
+    pub(crate) fn finish_discarded(&self, count: usize) {
+        self.finish_many(count);
+    }
+
+    /// What the worker `index`, which has just finished a task, has to do before it takes the next.
+    #[inline]
+    pub(crate) fn after_task(&self, hints: Hints, index: usize, workers: &dyn Workers) -> Next {
+        match hints.0 & (SURPLUS | STARVED | METERED) {
             0 => Next::Stay,
-            _ => self.follow_hints(hints.0, workers),
+            _ => self.follow_hints(hints.0, index, workers),
         }
     }
 

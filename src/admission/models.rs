@@ -33,7 +33,7 @@ pub(super) fn explore(model: impl Fn() + Send + Sync + 'static) {
     crate::sync::explore(3, model);
 }
 
-/// A gate with so many live workers and so many of them busy.
+/// A gate with this number of live workers and of busy ones.
 pub(super) fn gate(capacity: usize, queue_capacity: usize, live: usize, busy: usize) -> Arc<Gate> {
     let config = Config {
         capacity: Some(capacity),
@@ -109,7 +109,7 @@ fn a1_a_shrink_takes_no_worker_from_an_accepted_task() {
         let worker = spawn!(gate; {
             let hints = gate.hints();
             gate.finish();
-            gate.after_task(hints, &Granted);
+            gate.after_task(hints, 0, &Granted);
         });
         let submitter = spawn!(gate; accept(&gate, Patience::Never).is_ok());
         gate.tune(1, &Granted).expect("tunable");
@@ -278,7 +278,7 @@ fn a6_a_shrink_that_leaves_only_waiting_workers_is_noticed() {
         if gate.accepted() > 1 {
             let hints = gate.hints();
             gate.finish();
-            assert_eq!(gate.after_task(hints, &Granted), super::Next::Leave);
+            assert_eq!(gate.after_task(hints, 0, &Granted), super::Next::Leave);
         } else {
             while gate.retire(false) != Retire::Leave {
                 loom::thread::yield_now();
@@ -361,4 +361,190 @@ fn a8_a_close_sends_the_line_away() {
         );
         assert_eq!((gate.accepted(), gate.waiting()), (placed, 0));
     });
+}
+
+/// Two workers with a queue, as far as a shrink has to know them.
+#[derive(Debug, Default)]
+struct Working {
+    queued: AtomicUsize,
+    has_task: [AtomicUsize; 2],
+    running: AtomicUsize,
+    most: AtomicUsize,
+}
+
+impl Workers for Working {
+    fn start(&self, _: usize) -> Result<(), Refused> {
+        Err(Refused)
+    }
+
+    fn count_running(&self, count: &mut dyn FnMut(usize)) -> bool {
+        for (index, has_task) in self.has_task.iter().enumerate() {
+            // ORDERING: Relaxed; the fence of the shrink comes before.
+            if has_task.load(Ordering::Relaxed) == 1 {
+                count(index);
+            }
+        }
+        true
+    }
+}
+
+impl Working {
+    /// The worker `index` takes one task, if there is one, and runs it.
+    fn work(&self, gate: &Gate, index: usize) {
+        // ORDERING: AcqRel, as a pop has.
+        let taken = self
+            .queued
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |queued| {
+                queued.checked_sub(1)
+            });
+        if taken.is_err() {
+            return;
+        }
+        // ORDERING: Relaxed; the fence of `begin_task` comes after.
+        self.has_task[index].store(1, Ordering::Relaxed);
+        gate.begin_task(index, false);
+        // ORDERING: AcqRel; one counts what the other has.
+        let running = 1 + self.running.fetch_add(1, Ordering::AcqRel);
+        self.most.fetch_max(running, Ordering::AcqRel);
+        self.running.fetch_sub(1, Ordering::AcqRel);
+        // ORDERING: Relaxed; the fence of `hints` comes after.
+        self.has_task[index].store(0, Ordering::Relaxed);
+        let hints = gate.hints();
+        gate.finish();
+        gate.after_task(hints, index, self);
+    }
+}
+
+/// [A10] Two workers take tasks that were submitted after a shrink to one.
+#[test]
+fn a10_a_shrink_holds_when_it_has_returned() {
+    explore(|| {
+        let gate = gate(2, 2, 2, 0);
+        let working = Arc::new(Working::default());
+        let other = spawn!(gate, working; working.work(&gate, 1));
+        gate.tune(1, &*working).expect("tunable");
+        for _ in 0..2 {
+            accept(&gate, Patience::Never).expect("the queue has places");
+            // ORDERING: Release, as a push has.
+            working.queued.fetch_add(1, Ordering::Release);
+        }
+        working.work(&gate, 0);
+        other.join().unwrap();
+        assert!(
+            working.most.load(Ordering::Relaxed) <= 1,
+            "two tasks have run at once"
+        );
+    });
+}
+
+/// [A10] A worker that has a task when the pool shrinks keeps its place until the task ends.
+#[test]
+fn a10_a_task_that_runs_at_a_shrink_counts() {
+    explore(|| {
+        let gate = gate(2, 2, 2, 1);
+        let working = Arc::new(Working::default());
+        // ORDERING: Relaxed; before any other thread.
+        working.queued.store(1, Ordering::Relaxed);
+        let other = spawn!(gate, working; working.work(&gate, 1));
+        gate.tune(1, &*working).expect("tunable");
+        accept(&gate, Patience::Never).expect("the queue has places");
+        // ORDERING: Release, as a push has.
+        working.queued.fetch_add(1, Ordering::Release);
+        working.work(&gate, 0);
+        other.join().unwrap();
+        working.work(&gate, 0);
+        assert!(
+            working.most.load(Ordering::Relaxed) <= 1,
+            "two tasks have run at once"
+        );
+        assert_eq!(gate.accepted(), 0);
+        assert_eq!(gate.live(), 1);
+    });
+}
+
+/// [A11] Two tasks that are accepted together, while others come and go.
+#[test]
+fn a11_tasks_that_are_accepted_together_have_a_worker_each() {
+    explore(|| {
+        let gate = gate(3, 2, 1, 0);
+        let other = spawn!(gate; gate.accept_on_sight(1));
+        let leaver = spawn!(gate; gate.retire(true));
+        let together = gate.accept_with_workers(2, &Granted);
+        let accepted = 2 + other.join().unwrap();
+        leaver.join().unwrap();
+        assert_eq!(together, Ok(()));
+        assert_eq!(gate.accepted(), accepted);
+        assert!(gate.live() >= accepted, "a task has no worker");
+    });
+}
+
+/// [A12] A trim, a submit and two workers, one of them idle: each accepted task keeps a worker, and who is idle
+/// leaves.
+#[test]
+fn a12_a_trim_takes_the_idle_workers_and_no_others() {
+    explore(|| {
+        let gate = gate(2, 0, 2, 1);
+        let idle = spawn!(gate; while gate.is_unneeded() && gate.retire(false) != Retire::Leave {});
+        let submitter = spawn!(gate; accept(&gate, Patience::Never).is_ok());
+        gate.trim();
+        assert!(
+            submitter.join().unwrap(),
+            "there is room for a second worker"
+        );
+        idle.join().unwrap();
+        assert_eq!((gate.accepted(), gate.live()), (2, 2));
+    });
+    explore(|| {
+        let gate = gate(3, 0, 3, 1);
+        let finisher = spawn!(gate; gate.finish());
+        assert!(gate.trim(), "two are idle");
+        finisher.join().unwrap();
+        while gate.is_unneeded() && gate.retire(false) == Retire::Leave {}
+        assert!(gate.live() <= 1, "an idle worker stays");
+        assert!(!gate.is_unneeded(), "a worker would ask again and again");
+    });
+}
+
+/// [A15] A pause, a task that is submitted after it, and a resume: the task begins after the resume has begun.
+#[test]
+fn a15_a_task_that_is_submitted_after_a_pause_begins_after_the_resume() {
+    explore(|| {
+        let gate = gate(1, 0, 1, 0);
+        let submitted = Arc::new(AtomicUsize::new(0));
+        let resumed = Arc::new(AtomicUsize::new(0));
+        let worker = spawn!(gate, submitted, resumed; {
+            // ORDERING: Acquire, as a worker takes a task.
+            if submitted.load(Ordering::Acquire) == 1 {
+                gate.begin_task(0, false);
+                assert_eq!(resumed.load(Ordering::Relaxed), 1, "it has begun in the pause");
+            }
+        });
+        gate.pause().expect("it is open");
+        accept(&gate, Patience::Never).expect("there is room");
+        submitted.store(1, Ordering::Release);
+        resumed.store(1, Ordering::Relaxed);
+        gate.resume();
+        worker.join().unwrap();
+    });
+}
+
+/// [A15] A worker that is about to be held meets the end of the pause, by a resume or by a close: it goes on.
+#[test]
+fn a15_no_worker_waits_when_the_pause_has_ended() {
+    for closes in [false, true] {
+        explore(move || {
+            let gate = gate(1, 0, 1, 1);
+            let worker = spawn!(gate; gate.begin_unmetered(false));
+            gate.pause().expect("it is open");
+            if closes {
+                gate.close();
+            } else {
+                gate.resume();
+                gate.pause().expect("it is open");
+                gate.resume();
+            }
+            worker.join().unwrap();
+            assert!(!gate.is_paused());
+        });
+    }
 }

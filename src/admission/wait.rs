@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Gate;
 use super::control::Control;
-use super::seat::{Seat, Verdict};
+use super::seat::{List, Verdict};
 use super::word::WATCHED;
 use crate::clock::Deadline;
 use crate::error::Error;
@@ -41,6 +41,11 @@ impl Gate {
         self.sit(control, deadline, |control| &mut control.drainers)
     }
 
+    /// The last worker has exited for the gate, but its thread has not ended: nobody has been told.
+    pub(crate) fn is_not_drained(&self) {
+        self.lock().drained = false;
+    }
+
     /// Waits until no other call is blocked here.
     pub(crate) fn wait_until_left(&self) {
         let mut control = self.lock();
@@ -58,26 +63,28 @@ impl Gate {
     }
 
     /// Sits in one of the lists until told how the wait ended, or until the deadline.
-    fn sit<'a>(
+    pub(super) fn sit<'a>(
         &'a self,
         mut control: MutexGuard<'a, Control>,
         deadline: Deadline,
-        list: fn(&mut Control) -> &mut Vec<Arc<Seat>>,
+        list: fn(&mut Control) -> &mut List,
     ) -> Result<(), Error> {
         let seat = control.seats.take();
-        list(&mut control).push(Arc::clone(&seat));
+        list(&mut control).join(Arc::clone(&seat));
         let result = loop {
             drop(control);
             seat.sleep(deadline);
             control = self.lock();
             match seat.verdict() {
-                Verdict::Waiting if deadline.has_passed() => break Err(Error::TimedOut),
+                Verdict::Waiting if deadline.has_passed() => {
+                    list(&mut control).leave(&seat);
+                    break Err(Error::TimedOut);
+                }
                 Verdict::Waiting => {}
                 Verdict::Canceled => break Err(Error::Canceled),
                 _ => break Ok(()),
             }
         };
-        list(&mut control).retain(|other| !Arc::ptr_eq(other, &seat));
         control.seats.give_back(seat);
         self.settle_last(&mut control);
         result
@@ -96,9 +103,7 @@ impl Gate {
             Err(word) => !word.has(WATCHED),
         };
         if come && !mutant("A7") {
-            for seat in control.watchers.drain(..) {
-                seat.tell(Verdict::Done);
-            }
+            control.watchers.tell_all(Verdict::Done);
         }
     }
 
@@ -106,9 +111,7 @@ impl Gate {
     pub(super) fn settle_drainers(&self, control: &mut Control) {
         if control.closed && control.threads == 0 && !control.drainers.is_empty() {
             control.drained = true;
-            for seat in control.drainers.drain(..) {
-                seat.tell(Verdict::Done);
-            }
+            control.drainers.tell_all(Verdict::Done);
         }
     }
 

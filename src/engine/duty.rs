@@ -4,14 +4,16 @@
 use crate::capture::{self, Loses};
 use crate::clock;
 use crate::current::Current;
+use crate::engine::float::FloatControl;
 use crate::observer::Failure;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
-use crate::task::Task;
+use crate::task::{Task, TaskFn};
+use crate::tasks::{Begin, Outcome, Tracker};
 
 /// What a lost worker leaves to the one that takes its place.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Legacy {
+pub(crate) struct Legacy {
     /// A task has failed by ending its worker, and is to be reported.
     report: Option<(Task, String)>,
     /// A callback has ended its worker: a line for the log.
@@ -22,10 +24,10 @@ pub(super) struct Legacy {
 
 impl Legacy {
     /// The same, and a line for the log.
-    pub(super) fn with_line(&self, line: &str) -> Self {
+    pub(super) fn with_line(self, line: String) -> Self {
         Self {
-            log: Some(line.to_owned()),
-            ..self.clone()
+            log: Some(line),
+            ..self
         }
     }
 
@@ -38,18 +40,21 @@ impl Legacy {
 }
 
 /// One worker, as far as its tasks and its callbacks see it.
-pub(super) trait Duty {
+pub(crate) trait Duty {
     fn pool(&self) -> &Pool;
     fn counts(&self) -> &WorkerCounts;
     fn current(&self) -> &Current;
     /// pthread_exit() or a cancellation unwinds the worker, which can never leave the frame that calls
-    /// this. What is left to do is handed to another worker, or done from here.
-    fn lose(&self, legacy: Legacy);
+    /// this in the ordinary way. What is left to do is handed to another worker, or done when this one is
+    /// back at its base.
+    fn lose(&self, legacy: Legacy) -> !;
 
     /// Does what a lost worker has left. True if a task is to be finished after it.
     fn take_over(&self, legacy: &Legacy) -> bool {
         if let Some((task, message)) = &legacy.report {
+            self.current().set_tracker(task.tracker());
             self.report(*task, message);
+            self.current().end_tracked(Outcome::Failed);
         }
         if let Some(line) = &legacy.log {
             self.log(legacy.finish, line);
@@ -63,14 +68,61 @@ pub(super) trait Duty {
     where
         Self: Sized,
     {
-        if task.accepted_at().is_some() {
+        let discards = self.pool().gate().discards();
+        if task.is_special() || discards {
+            if discards && !task.is_proxy() {
+                return self.perform_tracked(task, self.pool().discard());
+            }
+            if task.tracker().is_some() {
+                return self.perform_tracked(task, None);
+            }
             self.note_queued(task);
         }
+        FloatControl::reset();
+        self.pool().task_begins();
         let (function, arg) = (task.function(), task.arg());
         let ended = capture::run(function, arg, &InTask(self, task));
         if ended.is_err() || self.current().is_marked() {
             self.failed(task, ended);
         }
+    }
+
+    /// The same for a task whose life is tracked, or which the pool discards: then with what is called instead.
+    #[inline(never)]
+    fn perform_tracked(&self, task: &mut Task, discarded: Option<Option<TaskFn>>)
+    where
+        Self: Sized,
+    {
+        self.note_queued(task);
+        self.current().set_tracker(task.tracker());
+        let tracker = Current::tracker();
+        let begin = match (tracker.map_or(Begin::Run, Tracker::begin), discarded) {
+            // [A13] The task has not begun, and never does.
+            (Begin::Run, Some(discard)) => {
+                let keeps = tracker.is_some_and(Tracker::keeps_argument);
+                Begin::Canceled(discard.filter(|_| !keeps))
+            }
+            (begin, _) => begin,
+        };
+        let mut outcome = Outcome::Done;
+        // [K1] A canceled task does not run. [G1] What its group was given for the argument runs in its place.
+        if let Begin::Canceled(discard) = begin {
+            self.counts().canceled.add(1);
+            outcome = Outcome::Canceled;
+            match discard {
+                Some(discard) => task.replace_function(discard),
+                None => return self.current().end_tracked(outcome),
+            }
+        }
+        FloatControl::reset();
+        self.pool().task_begins();
+        let (function, arg) = (task.function(), task.arg());
+        let ended = capture::run(function, arg, &InTask(self, task));
+        if ended.is_err() || self.current().is_marked() {
+            outcome = Outcome::Failed;
+            self.failed(task, ended);
+        }
+        self.current().end_tracked(outcome);
     }
 
     #[cold]
@@ -91,20 +143,25 @@ pub(super) trait Duty {
 
     #[cold]
     fn report(&self, mut task: Task, message: &str) {
+        let (function, arg) = task.reported();
+        self.report_failure(Failure {
+            function,
+            arg,
+            message,
+        });
+    }
+
+    /// Tells the handler of a failure, or the log.
+    fn report_failure(&self, failure: Failure<'_>) {
         self.counts().panicked.add(1);
         let mut handled = false;
-        let failure = Failure {
-            function: task.function(),
-            arg: task.arg(),
-            message,
-        };
         let fine = self.call_back("a panic handler", true, || {
             handled = self.pool().observer().task_failed(failure);
         });
         if handled || !fine {
             return;
         }
-        self.log(true, &format!("a task failed: {message}"));
+        self.log(true, &format!("a task failed: {}", failure.message));
         if self.pool().aborts_on_panic() {
             std::process::abort();
         }
@@ -113,12 +170,15 @@ pub(super) trait Duty {
     /// Calls one of the host's callbacks, with a task that is to be finished after it or not. False if
     /// it failed, which is logged.
     fn call_back(&self, what: &str, finish: bool, body: impl FnMut()) -> bool {
-        let lost = || {
+        let lost = || -> Lost {
+            if finish {
+                self.current().end_tracked(Outcome::Failed);
+            }
             self.lose(Legacy {
                 report: None,
                 log: Some(format!("{what} ended its thread")),
                 finish,
-            });
+            })
         };
         match capture::callback(body, &InCallback(lost)) {
             Ok(()) => true,
@@ -133,13 +193,16 @@ pub(super) trait Duty {
         let observer = self.pool().observer();
         let failed =
             || crate::stderr::write_line(&format!("antpool: the logger failed at: {line}"));
-        let lost = || {
+        let lost = || -> Lost {
             failed();
+            if finish {
+                self.current().end_tracked(Outcome::Failed);
+            }
             self.lose(Legacy {
                 report: None,
                 log: None,
                 finish,
-            });
+            })
         };
         if capture::callback(|| observer.log_error(line), &InCallback(lost)).is_err() {
             failed();
@@ -152,8 +215,10 @@ struct InTask<'a, D: Duty>(&'a D, &'a Task);
 
 impl<D: Duty> Loses for InTask<'_, D> {
     #[cold]
-    fn lost(&self) {
+    fn lost(&self) -> ! {
         let Self(worker, task) = *self;
+        // The tracker goes along with the task.
+        worker.current().set_tracker(None);
         let message = worker
             .current()
             .take_failure()
@@ -162,15 +227,18 @@ impl<D: Duty> Loses for InTask<'_, D> {
             report: Some((*task, message)),
             log: None,
             finish: true,
-        });
+        })
     }
 }
 
 /// A worker in a callback, with what is to be done if that ends its thread.
-pub(super) struct InCallback<F: Fn()>(pub(super) F);
+pub(super) struct InCallback<F: Fn() -> Lost>(pub(super) F);
 
-impl<F: Fn()> Loses for InCallback<F> {
-    fn lost(&self) {
-        (self.0)();
+/// What a closure gives that does not return.
+pub(super) enum Lost {}
+
+impl<F: Fn() -> Lost> Loses for InCallback<F> {
+    fn lost(&self) -> ! {
+        match (self.0)() {}
     }
 }

@@ -7,31 +7,20 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicU64, Mutex, Ordering, fence, mutant};
+use crate::clock;
+use crate::sync::{AtomicU64, Mutex, Ordering, fence, fence_in_models, mutant};
 
 /// One sleeping worker, in [`Idle::state`]: 24 bits, as many as workers can be.
 const SLEEPING: u64 = 1;
-/// One searching worker: 24 bits above.
+/// One searching worker, which will look at the queue before it sleeps: the bits above.
 const SEARCHING: u64 = 1 << 24;
-/// One caller that keeps watch: 16 bits on top.
-const WATCHING: u64 = 1 << 48;
 
 fn sleeping(state: u64) -> u64 {
     state & (SEARCHING - 1)
 }
 
 fn searching(state: u64) -> u64 {
-    state % WATCHING / SEARCHING
-}
-
-/// Those who will look at the queue before they sleep: searching workers and watching callers.
-fn awake(state: u64) -> u64 {
     state / SEARCHING
-}
-
-/// Whether only one was awake.
-fn last_awake(state: u64) -> bool {
-    searching(state) + state / WATCHING == 1
 }
 
 /// Who sleeps here.
@@ -46,22 +35,40 @@ pub(super) struct Idle<S> {
     /// How many search and how many sleep. Changed by those who search; who sleeps is changed
     /// under the lock.
     state: CachePadded<AtomicU64>,
+    /// Until when the caller that began to spin last is trusted to look at the queue, in ticks; 0 if none
+    /// spins.
+    spinning_until: CachePadded<AtomicU64>,
     /// The sleepers, the one that fell asleep last at the back: it is woken first, so that the
     /// surplus is what goes cold and expires.
     sleepers: Mutex<VecDeque<Arc<S>>>,
 }
 
 impl<S: Sleeps> Idle<S> {
-    /// With memory for so many sleepers.
+    /// With memory for this number of sleepers.
     pub(super) fn with(sleepers: usize) -> Self {
         Self {
             state: CachePadded::new(AtomicU64::new(0)),
+            spinning_until: CachePadded::new(AtomicU64::new(0)),
             sleepers: Mutex::new(VecDeque::with_capacity(sleepers)),
         }
     }
 
-    /// A worker was started: it searches from now on, although its thread has not begun yet.
-    pub(super) fn begin_search(&self) {
+    /// Starts a worker by `begin`: it searches from then on, although its thread has not begun yet. Tasks that
+    /// were left to one that is refused have somebody else woken.
+    pub(super) fn start<E>(
+        &self,
+        begin: impl FnOnce() -> Result<(), E>,
+        more: impl Fn() -> bool,
+    ) -> Result<(), E> {
+        self.begin_search();
+        let started = begin();
+        if started.is_err() {
+            self.end_search(|| more() && !mutant("W2.refused"));
+        }
+        started
+    }
+
+    fn begin_search(&self) {
         // ORDERING: [T1]
         self.state.fetch_add(SEARCHING, Ordering::SeqCst);
     }
@@ -76,59 +83,73 @@ impl<S: Sleeps> Idle<S> {
         true
     }
 
-    /// A worker that was about to be started was refused.
-    pub(super) fn give_up_search(&self) {
-        // ORDERING: [T1]
-        self.state.fetch_sub(SEARCHING, Ordering::SeqCst);
-    }
-
-    /// A searching worker stops: it is about to run a task, or to leave. If it was the last that
-    /// searched and there is more, the next one has to be woken first (W2).
+    /// A searching worker stops: it is about to run a task, or to leave, or the system has refused to start it.
+    /// If it was the last that searched and there is more, the next one has to be woken first (W2).
     pub(super) fn end_search(&self, more: impl Fn() -> bool) {
-        self.stop_being_awake(SEARCHING, more);
-    }
-
-    /// A caller is awake until [`Idle::end_watch`].
-    pub(super) fn begin_watch(&self) {
         // ORDERING: [T1]
-        self.state.fetch_add(WATCHING, Ordering::SeqCst);
-    }
-
-    /// The caller is about to do something else. As for [`Idle::end_search`].
-    pub(super) fn end_watch(&self, more: impl Fn() -> bool) {
-        self.stop_being_awake(WATCHING, more);
-    }
-
-    fn stop_being_awake(&self, unit: u64, more: impl Fn() -> bool) {
-        // ORDERING: [T1]
-        let before = self.state.fetch_sub(unit, Ordering::SeqCst);
-        // Who lies down after this looks at the queue later still (W3).
-        if !last_awake(before) || sleeping(before) == 0 || mutant("W2") {
+        let before = self.state.fetch_sub(SEARCHING, Ordering::SeqCst);
+        // A worker that parks after this looks at the queue once it is listed (W3).
+        if searching(before) != 1 || sleeping(before) == 0 || mutant("W2") {
             return;
         }
         // ORDERING: [T2]
         fence(Ordering::SeqCst);
-        if more() {
+        if !self.is_somebody_spinning() && more() {
             self.wake_one();
         }
     }
 
-    /// Tasks were pushed (W1). `taken_soon` may wait a little for a worker that is awake to take them.
+    /// A caller spins, and looks at the queue when it ends: for that long nobody has to be woken for tasks
+    /// that are pushed.
+    pub(super) fn begin_spin(&self) {
+        let until = clock::ticks().wrapping_add(clock::SHORT_TICKS);
+        // ORDERING: [T2]
+        self.spinning_until.store(until, Ordering::SeqCst);
+    }
+
+    /// The caller does not spin any more. Tasks that others have left to it have somebody woken (W5).
+    pub(super) fn end_spin(&self, more: impl Fn() -> bool) {
+        // ORDERING: [T2]
+        self.spinning_until.store(0, Ordering::SeqCst);
+        fence_in_models();
+        // ORDERING: [T2]
+        let state = self.state.load(Ordering::SeqCst);
+        if searching(state) == 0 && sleeping(state) > 0 && more() && !mutant("W5") {
+            self.wake_one();
+        }
+    }
+
+    /// Whether a caller spins that will look at the queue. Not if it began so long ago that it has lost its
+    /// CPU, which would make its delay that of the tasks.
+    fn is_somebody_spinning(&self) -> bool {
+        // ORDERING: [T2]
+        let until = self.spinning_until.load(Ordering::SeqCst);
+        until != 0 && until.wrapping_sub(clock::ticks()) <= clock::SHORT_TICKS
+    }
+
+    /// Tasks were pushed (W1). `taken_soon` may wait a little for a worker that does not sleep to take them.
     #[inline]
     pub(super) fn task_pushed(&self, taken_soon: impl Fn() -> bool) {
         // ORDERING: [T2] The push has ended with a SeqCst write.
         let state = self.state.load(Ordering::SeqCst);
-        if awake(state) == 0 && sleeping(state) > 0 && !taken_soon() {
+        if searching(state) == 0 && sleeping(state) > 0 {
+            self.wake_for_task(taken_soon);
+        }
+    }
+
+    #[cold]
+    fn wake_for_task(&self, taken_soon: impl Fn() -> bool) {
+        if !self.is_somebody_spinning() && !taken_soon() {
             self.wake_one();
         }
     }
 
-    /// Wakes the sleeper that fell asleep last, unless somebody is awake.
+    /// Wakes the sleeper that fell asleep last, unless somebody searches.
     #[cold]
     fn wake_one(&self) {
         let mut sleepers = self.sleepers.lock();
         // ORDERING: [T1]
-        if awake(self.state.load(Ordering::SeqCst)) > 0 {
+        if searching(self.state.load(Ordering::SeqCst)) > 0 {
             return;
         }
         let Some(slot) = sleepers.pop_back() else {
@@ -162,6 +183,14 @@ impl<S: Sleeps> Idle<S> {
     pub(super) fn sleepers(&self) -> usize {
         // ORDERING: Relaxed; a hint.
         sleeping(self.state.load(Ordering::Relaxed)) as usize
+    }
+
+    /// How many search and how many sleep, as figures.
+    #[cfg(not(loom))]
+    pub(super) fn figures(&self) -> (u64, u64) {
+        // ORDERING: Relaxed; for people.
+        let state = self.state.load(Ordering::Relaxed);
+        (searching(state), sleeping(state))
     }
 
     /// Whether anybody sleeps.
@@ -224,5 +253,84 @@ impl<S: Sleeps> Idle<S> {
         self.state
             .fetch_add(becomes.wrapping_sub(SLEEPING), Ordering::SeqCst);
         true
+    }
+}
+
+/// See `sync/mutants.rs`.
+#[cfg(all(test, loom))]
+mod models {
+    use super::*;
+    use crate::sync::AtomicUsize;
+
+    #[derive(Debug, Default)]
+    struct Sleeper(AtomicUsize);
+
+    impl Sleeper {
+        fn is_woken(&self) -> bool {
+            // ORDERING: Relaxed; looked at when all have ended.
+            self.0.load(Ordering::Relaxed) == 1
+        }
+    }
+
+    impl Sleeps for Sleeper {
+        fn wake(&self) {
+            // ORDERING: Relaxed; looked at when all have ended.
+            self.0.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// [W5] A push leaves the waking to a caller that spins, which ends just then.
+    #[test]
+    fn w5_a_task_that_is_left_to_a_spinning_caller_wakes_somebody() {
+        crate::sync::explore(3, || {
+            let idle = Arc::new(Idle::with(1));
+            let queued = Arc::new(AtomicUsize::new(0));
+            let sleeper = Arc::new(Sleeper::default());
+            assert!(idle.lie_down(&sleeper, false, || false));
+            let spinning = {
+                let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
+                loom::thread::spawn(move || {
+                    idle.begin_spin();
+                    // ORDERING: Relaxed; the fence comes before.
+                    idle.end_spin(|| queued.load(Ordering::Relaxed) > 0);
+                })
+            };
+            // ORDERING: Relaxed, with the fence that a push has.
+            queued.store(1, Ordering::Relaxed);
+            fence_in_models();
+            idle.task_pushed(|| false);
+            spinning.join().unwrap();
+            assert!(sleeper.is_woken(), "nobody was woken");
+        });
+    }
+
+    /// [W2] A push leaves the waking to a worker that is being started, and the system refuses that one.
+    #[test]
+    fn w2_a_task_that_is_left_to_a_worker_that_is_refused_wakes_somebody() {
+        crate::sync::explore(3, || {
+            let idle = Arc::new(Idle::with(1));
+            let queued = Arc::new(AtomicUsize::new(0));
+            let sleeper = Arc::new(Sleeper::default());
+            assert!(idle.lie_down(&sleeper, false, || false));
+            let starting = {
+                let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
+                loom::thread::spawn(move || {
+                    let started: Result<(), ()> = idle.start(
+                        || Err(()),
+                        || {
+                            // ORDERING: Relaxed; the fence comes before.
+                            queued.load(Ordering::Relaxed) > 0
+                        },
+                    );
+                    assert!(started.is_err());
+                })
+            };
+            // ORDERING: Relaxed, with the fence that a push has.
+            queued.store(1, Ordering::Relaxed);
+            fence_in_models();
+            idle.task_pushed(|| false);
+            starting.join().unwrap();
+            assert!(sleeper.is_woken(), "nobody was woken");
+        });
     }
 }

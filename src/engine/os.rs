@@ -1,20 +1,22 @@
 //! Threads of the operating system: how workers are started, what they inherit and what not.
 
-#![allow(unsafe_code, reason = "pthread_create and its kin")]
+#![allow(unsafe_code, reason = "calls the thread functions of the C library")]
 
 use std::ffi::{CString, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 
 use crate::admission::Refused;
+use crate::cancel::{self, Uncancelable};
 use crate::config::Config;
+use crate::cpus::CpuSet;
 use crate::error::Error;
 
 /// Bytes of stack if nobody asks for another size, whatever RUST_MIN_STACK says.
 const STACK_DEFAULT: usize = 8 << 20;
 /// The longest name the kernel keeps, without its end.
 const NAME_MAX: usize = 15;
-/// What a worker may be interrupted by: its own faults, an abort, a profiler.
+/// The signals of a worker: its own faults, an abort, a profiler.
 const UNBLOCKED: [c_int; 8] = [
     libc::SIGSEGV,
     libc::SIGBUS,
@@ -26,30 +28,14 @@ const UNBLOCKED: [c_int; 8] = [
     libc::SIGPROF,
 ];
 
-unsafe extern "C" {
-    // Not in the libc crate for this platform.
-    fn pthread_setcancelstate(state: c_int, old: *mut c_int) -> c_int;
-}
-const PTHREAD_CANCEL_DISABLE: c_int = 1;
-
-/// What the workers of one pool have in common.
+/// The attributes that the workers of one pool share.
 #[derive(Debug)]
 pub(super) struct Traits {
     stack_size: usize,
     name: CString,
-    affinity: Option<Affinity>,
+    scheduling: Option<Scheduling>,
+    cpus: Option<CpuSet>,
     detached: bool,
-}
-
-struct Affinity(libc::cpu_set_t);
-
-impl std::fmt::Debug for Affinity {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // SAFETY: a set is plain bytes.
-        write!(formatter, "Affinity({} CPUs)", unsafe {
-            libc::CPU_COUNT(&self.0)
-        })
-    }
 }
 
 /// A thread that can be joined.
@@ -62,16 +48,36 @@ unsafe impl Send for Thread {}
 impl Thread {
     /// Waits for its end.
     pub(super) fn join(self) {
+        let _uncancelable = Uncancelable::begin();
         // SAFETY: started joinable, and given to one place only.
         unsafe { libc::pthread_join(self.0, ptr::null_mut()) };
     }
+
+    /// Nobody joins it.
+    pub(super) fn detach(self) {
+        // SAFETY: started joinable, and given to one place only.
+        unsafe { libc::pthread_detach(self.0) };
+    }
+
+    /// Joins it if it has ended: destructors of thread-specific values included, which are the host's and
+    /// may take long.
+    pub(super) fn join_if_ended(&self) -> bool {
+        // SAFETY: started joinable; whoever gets true does not use it again.
+        unsafe { pthread_tryjoin_np(self.0, ptr::null_mut()) == 0 }
+    }
 }
 
-/// What a new thread runs.
+unsafe extern "C" {
+    // Not in the libc crate for every platform.
+    fn pthread_tryjoin_np(thread: libc::pthread_t, value: *mut *mut c_void) -> c_int;
+}
+
+/// The body of a new thread.
 struct Start {
     body: Box<dyn FnOnce() + Send>,
     name: CString,
-    affinity: *const Affinity,
+    scheduling: Option<Scheduling>,
+    cpus: Option<CpuSet>,
 }
 
 impl Traits {
@@ -85,7 +91,8 @@ impl Traits {
         Ok(Self {
             stack_size,
             name: config.name.clone(),
-            affinity: Affinity::of_this_thread(),
+            scheduling: Scheduling::for_workers(config.nice_increment)?,
+            cpus: config.cpus,
             detached: config.never_destroyed,
         })
     }
@@ -96,11 +103,11 @@ impl Traits {
         index: usize,
         body: impl FnOnce() + Send + 'static,
     ) -> Result<(), Refused> {
-        let affinity = self.affinity.as_ref().map_or(ptr::null(), ptr::from_ref);
         let start = Box::new(Start {
             body: Box::new(body),
             name: self.thread_name(index),
-            affinity,
+            scheduling: self.scheduling,
+            cpus: self.cpus,
         });
         let attributes = Attributes::new(self.stack_size, self.detached).ok_or(Refused)?;
         let start = Box::into_raw(start);
@@ -117,7 +124,7 @@ impl Traits {
         };
         drop(blocked);
         if refused != 0 {
-            // SAFETY: no thread has it.
+            // SAFETY: no thread owns it.
             drop(unsafe { Box::from_raw(start) });
             return Err(Refused);
         }
@@ -138,14 +145,6 @@ impl Traits {
         // SAFETY: no conditions.
         (!self.detached).then(|| Thread(unsafe { libc::pthread_self() }))
     }
-
-    /// The calling worker's thread will never end, and nobody will join it.
-    pub(super) fn abandon_this_thread(&self) {
-        if let Some(Thread(thread)) = self.this_thread() {
-            // SAFETY: this thread, joinable until now.
-            unsafe { libc::pthread_detach(thread) };
-        }
-    }
 }
 
 fn minimal_stack() -> usize {
@@ -159,54 +158,98 @@ fn minimal_stack() -> usize {
 extern "C" fn begin(start: *mut c_void) -> *mut c_void {
     // SAFETY: `spawn` made the box for this thread.
     let start = unsafe { Box::from_raw(start.cast::<Start>()) };
-    // SAFETY: no conditions. Nothing in this thread may be cut off half-way.
-    unsafe { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, ptr::null_mut()) };
+    // Nothing in this thread may be cut off half-way.
+    cancel::disable_for_good();
     // SAFETY: no conditions.
     let this = unsafe { libc::pthread_self() };
     // SAFETY: a string that ends.
     unsafe { libc::pthread_setname_np(this, start.name.as_ptr()) };
-    // SAFETY: the traits outlive every thread that they started.
-    if let Some(affinity) = unsafe { start.affinity.as_ref() } {
-        affinity.take_on();
+    // A thread has the CPUs of the one that started it, which may be pinned.
+    if let Some(cpus) = start.cpus.or_else(CpuSet::of_process) {
+        cpus.take_on();
     }
-    take_on_default_scheduling();
+    if let Some(scheduling) = start.scheduling {
+        scheduling.take_on();
+    }
     let Start { body, name, .. } = *start;
     drop(name);
     body();
     ptr::null_mut()
 }
 
-/// A thread that was started by one with a real-time policy has it too.
-fn take_on_default_scheduling() {
-    // SAFETY: 0 is the calling thread.
-    let policy = unsafe { libc::sched_getscheduler(0) };
-    if policy != libc::SCHED_OTHER {
-        // SAFETY: plain bytes, all of them zero: priority 0.
-        let parameters: libc::sched_param = unsafe { std::mem::zeroed() };
-        // SAFETY: `parameters` lives across the call. A refusal leaves the policy as it is.
-        unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const parameters) };
-    }
+/// How the system chooses when a thread runs: its policy, and its nice value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Scheduling {
+    policy: c_int,
+    nice: c_int,
 }
 
-impl Affinity {
+impl Scheduling {
+    /// Of the calling thread; `None` where the system does not say.
     fn of_this_thread() -> Option<Self> {
         // SAFETY: plain bytes.
-        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-        // SAFETY: `set` is writable for its size. More CPUs than it holds: then it is not known.
-        let known =
-            unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) };
-        (known == 0).then_some(Self(set))
+        let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
+        let size = size_of::<libc::sched_attr>();
+        // SAFETY: `attributes` is writable for its size; 0 is the calling thread.
+        let refused =
+            unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) };
+        (refused == 0).then(|| Self {
+            policy: attributes.sched_policy.try_into().unwrap_or(-1),
+            nice: attributes.sched_nice,
+        })
     }
 
-    fn take_on(&self) {
-        let inherited = Self::of_this_thread();
-        // SAFETY: plain bytes.
-        let same =
-            inherited.is_some_and(|inherited| unsafe { libc::CPU_EQUAL(&inherited.0, &self.0) });
-        if !same {
-            // SAFETY: the set lives across the call. Where its CPUs have gone, the inherited stay.
-            unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const self.0) };
+    /// The scheduling of the workers of a pool that the calling thread makes: never a real-time policy, and its nice
+    /// value with the increment, within the range of nice values.
+    fn for_workers(nice_increment: i32) -> Result<Option<Self>, Error> {
+        let Some(maker) = Self::of_this_thread() else {
+            return match nice_increment {
+                0 => Ok(None),
+                _ => Err(Error::Unsupported),
+            };
+        };
+        let keeps_policy = [libc::SCHED_BATCH, libc::SCHED_IDLE].contains(&maker.policy);
+        let workers = Self {
+            policy: if keeps_policy {
+                maker.policy
+            } else {
+                libc::SCHED_OTHER
+            },
+            nice: maker.nice.saturating_add(nice_increment).clamp(-20, 19),
+        };
+        // Whether the system lets a thread become less nice only an attempt shows.
+        if nice_increment < 0 && workers.nice < maker.nice {
+            if !workers.set() {
+                return Err(Error::Unsupported);
+            }
+            maker.set();
         }
+        Ok(Some(workers))
+    }
+
+    /// The calling thread, which has what the one has that started it, takes this on. What the system
+    /// refuses, such as a lower nice value, stays as it is.
+    fn take_on(self) {
+        let Some(inherited) = Self::of_this_thread() else {
+            return;
+        };
+        if inherited != self && !self.set() {
+            let policy_alone = Self {
+                nice: inherited.nice,
+                ..self
+            };
+            policy_alone.set();
+        }
+    }
+
+    fn set(self) -> bool {
+        // SAFETY: plain bytes, all of them zero: priority 0.
+        let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
+        attributes.size = size_of::<libc::sched_attr>() as u32;
+        attributes.sched_policy = self.policy.unsigned_abs();
+        attributes.sched_nice = self.nice;
+        // SAFETY: `attributes` lives across the call; 0 is the calling thread.
+        unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) == 0 }
     }
 }
 
@@ -237,6 +280,21 @@ impl Drop for BlockedSignals {
     }
 }
 
+/// Bytes of each new stack that the C library puts the program's thread-locals into.
+fn taken_by_thread_locals() -> usize {
+    type MinimalStack = unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize;
+    // SAFETY: a string that ends.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) };
+    if found.is_null() {
+        return 0; // Not glibc: musl adds them by itself.
+    }
+    // SAFETY: glibc's function of that name, which Rust's own library calls like this.
+    let minimal_stack: MinimalStack = unsafe { std::mem::transmute(found) };
+    // SAFETY: it does not read the attributes.
+    let least = unsafe { minimal_stack(ptr::null()) };
+    least.saturating_sub(libc::PTHREAD_STACK_MIN)
+}
+
 struct Attributes(libc::pthread_attr_t);
 
 impl Attributes {
@@ -250,8 +308,8 @@ impl Attributes {
         let mut attributes = Self(unsafe { attributes.assume_init() });
         // SAFETY: no conditions.
         let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(4096);
-        // glibc takes the guard page out of the stack.
-        let size = (stack_size + page).next_multiple_of(page);
+        // glibc takes the guard page and thread-local storage out of the stack.
+        let size = (stack_size + page + taken_by_thread_locals()).next_multiple_of(page);
         // SAFETY: initialised above.
         if unsafe { libc::pthread_attr_setstacksize(&raw mut attributes.0, size) } != 0 {
             return None;

@@ -1,6 +1,9 @@
-//! The threads of one pool: how they are started, and who joins them.
+//! The threads of one pool: how they are started and joined.
+
+use std::time::Duration;
 
 use crate::admission::Refused;
+use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
 use crate::sync::Mutex;
@@ -9,6 +12,7 @@ use crate::sync::os;
 
 #[cfg(not(loom))]
 use super::os;
+pub(super) use os::Thread;
 
 /// Starts the threads of a pool, and joins them all.
 #[derive(Debug)]
@@ -16,15 +20,25 @@ pub(super) struct Threads {
     traits: os::Traits,
     /// The last thread that has ended, until somebody joins it. A thread that ends joins the one
     /// before it, so there is never more than one.
-    ended: Mutex<Option<os::Thread>>,
+    ended: Mutex<Ended>,
+}
+
+#[derive(Debug, Default)]
+struct Ended {
+    last: Option<Thread>,
+    /// Nobody joins the last one, so that each sees to itself.
+    detached: bool,
 }
 
 impl Threads {
+    /// The time between two polls of a thread that is ending: thread-local destructors of the host may take long.
+    const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+
     /// What the threads inherit is taken from the calling one.
     pub(super) fn new(config: &Config, stack_size: usize) -> Result<Self, Error> {
         Ok(Self {
             traits: os::Traits::new(config, stack_size)?,
-            ended: Mutex::new(None),
+            ended: Mutex::new(Ended::default()),
         })
     }
 
@@ -39,26 +53,48 @@ impl Threads {
 
     /// The calling thread is about to end, and joins the one that ended before.
     pub(super) fn this_one_ends(&self) {
-        if let Some(this) = self.traits.this_thread() {
-            let earlier = self.ended.lock().replace(this);
-            if let Some(earlier) = earlier {
-                earlier.join();
-            }
+        if let Some(earlier) = self.this_one_will_end() {
+            earlier.join();
         }
     }
 
-    /// The calling thread will never end, and nobody will join it.
-    pub(super) fn abandon_this_one(&self) {
-        self.traits.abandon_this_thread();
+    /// The calling thread ends soon, and is joined. The caller joins the result, the one that ended before.
+    pub(super) fn this_one_will_end(&self) -> Option<Thread> {
+        let this = self.traits.this_thread()?;
+        let mut ended = self.ended.lock();
+        if ended.detached {
+            this.detach();
+            return None;
+        }
+        ended.last.replace(this)
     }
 
-    /// Joins the last of those that have said that they end.
-    pub(super) fn reap(&self) {
-        // The lock is held while joining, so that every caller comes back after the thread's end. A
-        // thread that can be joined does not take it any more.
+    /// From here on nobody joins threads of the pool.
+    pub(super) fn detach(&self) {
         let mut ended = self.ended.lock();
-        if let Some(thread) = ended.take() {
-            thread.join();
+        ended.detached = true;
+        if let Some(last) = ended.last.take() {
+            last.detach();
+        }
+    }
+
+    /// Joins the last of those that have said that they end. False if it has not ended by the deadline.
+    pub(super) fn reap(&self, deadline: Deadline) -> bool {
+        let mut pause = Duration::from_micros(20);
+        loop {
+            {
+                // Joined with the lock held, so that every caller comes back after the thread's end.
+                let mut ended = self.ended.lock();
+                if ended.last.as_ref().is_none_or(Thread::join_if_ended) {
+                    ended.last = None;
+                    return true;
+                }
+            }
+            if deadline.has_passed() {
+                return false;
+            }
+            crate::clock::sleep(pause);
+            pause = (pause * 2).min(Self::LONGEST_PAUSE);
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Every raw handle is dereferenced here. A handle is only ever borrowed shared.
 
+use std::ops::Deref;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -10,6 +11,7 @@ use super::callbacks::antpool_task_fn;
 use super::observer::Callbacks;
 use crate::config::Config;
 use crate::error::Error;
+use crate::hazard::{self, Hazard};
 use crate::pool::Pool;
 
 /// A pool. Made by antpool_new(), antpool_new_with_func() or antpool_default(); ended by
@@ -21,13 +23,13 @@ pub struct antpool_t {
     pool: AtomicPtr<Pool>,
     /// The pool this handle was made with.
     made: Option<Arc<Pool>>,
-    /// What invoke calls.
+    /// The function of antpool_invoke().
     func: antpool_task_fn,
     /// Whether this is the process-wide pool, which cannot be destroyed.
     is_default: bool,
 }
 
-/// What can be done with a handle.
+/// The core's view of a handle.
 pub(super) type Handle = antpool_t;
 
 impl Handle {
@@ -44,7 +46,7 @@ impl Handle {
             func,
             is_default,
         });
-        let observer = Arc::new(callbacks.of(&raw mut *handle));
+        let observer = Arc::new(callbacks.of(&raw mut *handle, &config.name));
         // The handle is complete before a first worker can show it to a hook.
         let pool = Pool::new(config, observer)?;
         handle.pool = AtomicPtr::new(Arc::as_ptr(&pool).cast_mut());
@@ -82,44 +84,74 @@ impl Handle {
         }
     }
 
-    /// Borrows the pool behind a handle, wherever the process is in its life.
+    /// Reads what is behind a handle, wherever the process is in its life. The handle is not freed before
+    /// the result is dropped: a destroy that begins meanwhile waits for that (H1).
     ///
     /// # Safety
-    /// `handle` is NULL or live for the whole of `'a`.
-    pub(super) unsafe fn borrow<'a>(
-        handle: *const antpool_t,
-    ) -> Result<(&'a Self, &'a Pool), Error> {
-        // SAFETY: the caller's promise.
-        let handle = unsafe { handle.as_ref() }.ok_or(Error::InvalidArgument)?;
+    /// `handle` is NULL or live when this begins.
+    pub(super) unsafe fn borrow<'a>(handle: *const antpool_t) -> Result<Borrowed<'a>, Error> {
+        if handle.is_null() {
+            return Err(Error::InvalidArgument);
+        }
+        let index = hazard::index();
+        let hazard = hazard::protect(index, handle.cast());
+        // SAFETY: not NULL, and live for as long as the hazard is there.
+        let handle = unsafe { &*handle };
+        Ok(Borrowed {
+            handle,
+            pool: handle.pool(),
+            index,
+            _hazard: hazard,
+        })
+    }
+
+    /// The pool that calls go to.
+    #[inline]
+    pub(super) fn pool(&self) -> &Pool {
         // ORDERING: Acquire pairs with the Release of `renew`; outside a forked child the pointer
         // never changes after the handle was given out.
-        let pool = handle.pool.load(Ordering::Acquire);
+        let pool = self.pool.load(Ordering::Acquire);
         // SAFETY: `made` or `renew` keeps it for as long as the handle lives.
-        Ok((handle, unsafe { &*pool }))
+        unsafe { &*pool }
     }
 
-    /// Borrows the pool for a call that a forked child may not make.
-    ///
-    /// # Safety
-    /// As for [`Handle::borrow`].
-    pub(super) unsafe fn enter<'a>(handle: *const antpool_t) -> Result<&'a Pool, Error> {
-        // SAFETY: the caller's promise.
-        let (_, pool) = unsafe { Self::borrow(handle) }?;
-        if pool.is_foreign() {
-            Err(Error::Forked)
-        } else {
-            Ok(pool)
-        }
-    }
-
-    /// What invoke calls.
+    /// The function of antpool_invoke().
     pub(super) fn func(&self) -> antpool_task_fn {
         self.func
     }
 
+    /// In a forked child: see [`Handle::renew`].
+    pub(super) fn renew_here(&self) -> Result<(), Error> {
+        self.renew(self.pool())
+    }
+
+    /// The same for a call that a forked child may not make.
+    ///
+    /// # Safety
+    /// As for [`Handle::borrow`].
+    pub(super) unsafe fn enter<'a>(handle: *const antpool_t) -> Result<Borrowed<'a>, Error> {
+        // SAFETY: the caller's promise.
+        let borrowed = unsafe { Self::borrow(handle) }?;
+        if borrowed.is_foreign() {
+            Err(Error::Forked)
+        } else {
+            Ok(borrowed)
+        }
+    }
+
+    /// The pool, kept for a call that may wait, or run code of the host: whoever destroys the pool sends
+    /// such a call away, and does not wait until it has found its way out.
+    ///
+    /// # Safety
+    /// As for [`Handle::borrow`].
+    pub(super) unsafe fn keep(handle: *const antpool_t) -> Result<Arc<Pool>, Error> {
+        // SAFETY: the caller's promise.
+        unsafe { Self::enter(handle) }?.keep()
+    }
+
     /// In a forked child: puts an empty pool in the place of the parent's, which is given up as it
     /// is, since locks in it may be held by threads that do not exist here.
-    pub(super) fn renew(&self, parents: &Pool) -> Result<(), Error> {
+    fn renew(&self, parents: &Pool) -> Result<(), Error> {
         let pool = parents.renewed()?;
         if let Err(error) = pool.start_min_workers() {
             pool.shut_down();
@@ -146,20 +178,44 @@ impl Handle {
     /// # Safety
     /// `handle` is live, and unless this fails it is its last use.
     pub(super) unsafe fn destroy(handle: *mut antpool_t) -> Result<(), Error> {
-        // SAFETY: the caller's promise.
-        let (this, pool) = unsafe { Self::borrow(handle) }?;
-        if this.is_default {
-            return Err(Error::InvalidArgument);
+        {
+            // SAFETY: the caller's promise.
+            let borrowed = unsafe { Self::borrow(handle) }?;
+            if borrowed.handle.is_default {
+                return Err(Error::InvalidArgument);
+            }
+            if borrowed.is_foreign() {
+                return Ok(()); // The memory is given up: see `renew`.
+            }
+            if borrowed.is_current() {
+                return Err(Error::Deadlock);
+            }
+            borrowed.keep()?
         }
-        if pool.is_foreign() {
-            return Ok(()); // The memory is given up: see `renew`.
-        }
-        if pool.is_current() {
-            return Err(Error::Deadlock);
-        }
-        pool.shut_down();
+        .shut_down();
+        hazard::wait_until_unread(handle.cast());
         // SAFETY: the caller's promise.
         unsafe { Self::free(handle) };
+        Ok(())
+    }
+
+    /// Gives the pool behind a handle up: its last worker frees both, or this does if there is none.
+    ///
+    /// # Safety
+    /// `handle` is live, and unless this fails only tasks and callbacks of the pool use it after this.
+    pub(super) unsafe fn destroy_later(handle: *mut antpool_t) -> Result<(), Error> {
+        let pool = {
+            // SAFETY: the caller's promise.
+            let borrowed = unsafe { Self::borrow(handle) }?;
+            if borrowed.handle.is_default {
+                return Err(Error::InvalidArgument);
+            }
+            if borrowed.is_foreign() {
+                return Ok(()); // The memory is given up: see `renew`.
+            }
+            borrowed.keep()?
+        };
+        pool.give_up();
         Ok(())
     }
 
@@ -183,5 +239,45 @@ impl Drop for Handle {
             // The parent's: locks in it may be held by threads that do not exist here.
             std::mem::forget(self.made.take());
         }
+    }
+}
+
+/// A handle and its pool, read by a call that neither waits nor runs code of the host.
+pub(super) struct Borrowed<'a> {
+    handle: &'a Handle,
+    pool: &'a Pool,
+    index: Option<usize>,
+    _hazard: Hazard<'static>,
+}
+
+impl Borrowed<'_> {
+    /// See [`hazard::index`].
+    #[inline]
+    pub(super) fn thread_index(&self) -> Option<usize> {
+        self.index
+    }
+
+    /// The function of antpool_invoke().
+    pub(super) fn func(&self) -> antpool_task_fn {
+        self.handle.func
+    }
+
+    /// The pool, for as long as the caller likes.
+    pub(super) fn keep(self) -> Result<Arc<Pool>, Error> {
+        self.pool.keep_alive().ok_or(Error::Closed)
+    }
+
+    /// See [`Handle::renew`].
+    pub(super) fn renew(&self) -> Result<(), Error> {
+        self.handle.renew(self.pool)
+    }
+}
+
+impl Deref for Borrowed<'_> {
+    type Target = Pool;
+
+    #[inline]
+    fn deref(&self) -> &Pool {
+        self.pool
     }
 }

@@ -1,4 +1,4 @@
-//! What a task says about itself, and what it may call to pass the time.
+//! What a task calls: to fail, to sleep, to wait, to block.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::time::Duration;
@@ -29,28 +29,26 @@ fn text(message: *const c_char) -> String {
 /// Fails the task that calls it, and does not return: it unwinds to the worker, which reports the
 /// failure to the panic handler and goes on with the next task.
 ///
-/// `message` is copied; NULL is "no message". For tasks written in C: frames that it unwinds through
-/// need unwind tables, which compilers emit by default on this platform; compile with -fexceptions
-/// to have cleanup attributes run. From C++ throw an exception instead; from Go and Python use
-/// antpool_task_fail(). Outside a task it writes the message to stderr and aborts.
+/// `message` is copied; NULL means "no message". It is for tasks written in C. The frames that it unwinds
+/// need unwind tables, which compilers emit by default on this platform; compile with -fexceptions to have
+/// cleanup attributes run. In C++ throw an exception instead; from Go and Python call antpool_task_fail().
+/// Outside a task it writes the message to stderr and aborts.
 ///
 /// # Safety
 /// `message` is NULL or a string that ends; every frame up to the task's own may be unwound.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn antpool_panic(message: *const c_char) -> ! {
     capture::panic_with(text(message))
 }
 
-/// Marks the task that calls it as failed, and returns: the task goes on to its own end and is then
-/// reported to the panic handler.
+/// Marks the task that calls it as failed, and returns. The task goes on; when it has returned, the panic
+/// handler is called.
 ///
-/// `message` is copied; NULL is "no message". The first message of a task stands. Outside a task it
-/// does nothing.
+/// `message` is copied; NULL means "no message". If a task calls it twice, the first message counts. Outside
+/// a task it does nothing.
 ///
 /// # Safety
 /// `message` is NULL or a string that ends.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn antpool_task_fail(message: *const c_char) {
     Current::fail(|| text(message));
@@ -58,15 +56,25 @@ pub unsafe extern "C" fn antpool_task_fail(message: *const c_char) {
 
 /// The pool whose task is calling, or NULL outside any task. Panic handlers and hooks that run on a
 /// worker count as inside.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_current() -> *mut antpool_t {
     Current::owner().cast_mut().cast()
 }
 
+/// The index of the worker that is calling, on fibers of its carrier; SIZE_MAX on any other thread.
+///
+/// It is what the worker's hooks get. No two workers of a pool have one index at the same time, and all are below
+/// antpool_worker_index_limit(): it is the place of the worker in a table with an entry for each. Tasks
+/// on one carrier have one index; another of them may use the entry while one waits. Panic handlers, loggers and
+/// hooks that run on a worker count as inside. In antpool_block() in a fiber it is SIZE_MAX, since the carrier
+/// runs other tasks meanwhile; so it is in slot 0 of a loop outside any task. Does not block.
+#[unsafe(no_mangle)]
+pub extern "C" fn antpool_worker_index() -> usize {
+    Current::index().unwrap_or(usize::MAX)
+}
+
 /// Sleeps for `ms` milliseconds, never less. In a fiber it suspends the fiber; elsewhere it blocks the
 /// calling thread, and signals do not end it early.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_sleep_ms(ms: u64) {
     suspend::sleep(Duration::from_millis(ms));
@@ -74,40 +82,36 @@ pub extern "C" fn antpool_sleep_ms(ms: u64) {
 
 /// Sleeps for `us` microseconds, never less. In a fiber it suspends the fiber; elsewhere it blocks the
 /// calling thread, and signals do not end it early.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_sleep_us(us: u64) {
     suspend::sleep(Duration::from_micros(us));
 }
 
-/// Lets others run: in a fiber the other fibers of its carrier that are ready, elsewhere other threads.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
+/// Yields: to the other fibers of its carrier that are ready, or, outside a fiber, to other threads.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_yield() {
-    suspend::give_way();
+    suspend::yield_now();
 }
 
-/// Waits until a read from `fd` would not block (ANTPOOL_READABLE), a write to it would not
-/// (ANTPOOL_WRITABLE), or either, for at most `timeout_ms` milliseconds. In a fiber it suspends the
-/// fiber, elsewhere it blocks the calling thread; it does not change the descriptor, which may be
-/// blocking or not.
+/// Waits for at most `timeout_ms` milliseconds until a read from `fd` would not block (ANTPOOL_READABLE), a
+/// write to it would not block (ANTPOOL_WRITABLE), or either. In a fiber it suspends the fiber, elsewhere it
+/// blocks the calling thread. It does not change the descriptor, which may be blocking or not.
 ///
-/// `out_events` may be NULL; else it gets those of `events` that are true now. An end of file, a peer
-/// that has gone and an error on the descriptor count as ready: the read or the write will tell. A
+/// `*out_events` gets those of `events` that are true now; `out_events` may be NULL. An end of file, a
+/// peer that has gone and an error on the descriptor count as ready: the read or the write reports them. A
 /// descriptor that cannot be waited for, such as a regular file, is always ready.
 ///
-/// Any number of callers may wait for one descriptor, for the same or for different events; each is
-/// told. A descriptor should not be closed while somebody waits for it: that wait goes on to its
-/// deadline, and then says ANTPOOL_ERR_TIMED_OUT or, where the end is noticed,
-/// ANTPOOL_ERR_INVALID_ARGUMENT. If the number is given to another descriptor, that one is told apart.
+/// Any number of callers may wait for one descriptor, for the same or for different events; each of them is
+/// woken. Do not close a descriptor while somebody waits for it: that wait goes on to its deadline, and then
+/// returns ANTPOOL_ERR_TIMED_OUT or, where the end is noticed, ANTPOOL_ERR_INVALID_ARGUMENT. If the system
+/// gives the number to another descriptor, events of that one do not end the wait.
 ///
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` is not open, `events` is 0 or has other bits.
-/// - ANTPOOL_ERR_TIMED_OUT: not within `timeout_ms` milliseconds; 0 only looks.
-/// - ANTPOOL_ERR_NO_MEMORY: the system has no room for one more descriptor to watch.
+/// - ANTPOOL_ERR_TIMED_OUT: not within `timeout_ms` milliseconds; with 0 it does not wait.
+/// - ANTPOOL_ERR_NO_MEMORY: the system has no room for one more descriptor in its epoll set.
 ///
 /// # Safety
 /// `out_events` is NULL or writable.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_wait_fd(
@@ -137,23 +141,22 @@ pub unsafe extern "C" fn antpool_wait_fd(
     }
 }
 
-/// Calls `f` with `arg` where blocking harms nobody, and returns when it has returned: in a fiber on
-/// one of at most `max_block_threads` threads of the pool, which expire as workers do, while the fiber
-/// is suspended; elsewhere in place.
+/// Calls `f` with `arg` where it may block, and returns when `f` has returned. In a fiber it suspends the
+/// fiber and calls `f` on one of at most `max_block_threads` threads of the pool, which expire as workers
+/// do. Elsewhere it calls `f` in place.
 ///
 /// `f` counts as inside the task: antpool_current() is the task's pool, and antpool_task_fail()
-/// and antpool_panic() are the task's. A C++ exception that leaves `f` on such a thread does not go on
-/// as itself in the task: the task is left as if by antpool_panic() with its what(). What `f` has
-/// written is visible to the task. `f` itself runs on a thread: waits in it block that thread.
+/// and antpool_panic() fail the task. If a C++ exception leaves `f` on such a thread, the task ends as if by
+/// antpool_panic() with its what(). What `f` has written is visible to the task. `f` itself runs on a
+/// thread: a wait in it blocks that thread.
 ///
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `f` is NULL.
-/// - ANTPOOL_ERR_SPAWN: the system refused the first of the threads, now or less than a tenth of a
-///   second ago; `f` was not called. While there are others the call waits for one of them.
+/// - ANTPOOL_ERR_SPAWN: there is no such thread, and the system refused one now or less than a tenth of a
+///   second ago; `f` was not called. If there are such threads, the call waits for one of them.
 /// - ANTPOOL_ERR_NO_MEMORY: the system refused memory; `f` was not called.
 ///
 /// # Safety
 /// `f` may be called with `arg`, on another thread.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C-unwind" fn antpool_block(
@@ -175,16 +178,14 @@ pub unsafe extern "C-unwind" fn antpool_block(
     }
 }
 
-/// How many CPUs this process may use: affinity and cgroup quota respected, at least 1.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
+/// The number of CPUs that this process may use, by its affinity and its cgroup quota; at least 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_usable_cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    crate::cpus::usable()
 }
 
-/// The version of the library that runs, such as "0.1.0"; ANTPOOL_VERSION_MAJOR and its kin are
-/// those of the header. The text is constant.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
+/// The version of the library that runs, such as "0.1.0". ANTPOOL_VERSION_MAJOR, _MINOR and _PATCH are the
+/// version of the header. The text is constant.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_version() -> *const c_char {
     const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");

@@ -1,8 +1,11 @@
 //! The C ABI: arguments in, status out, nothing decided here.
 //!
-//! Every function does the same things in the same order: check the arguments, borrow the handle,
-//! make one call to the core, turn its answer into a status, write out-parameters last. The header
-//! is generated from the items of this module, in this order.
+//! Every function does the same things in the same order: it checks the arguments, borrows the handle, makes one
+//! call to the core, turns its answer into a status, and writes out-parameters last. The header
+//! is generated from the items of this module, in the order of cmake/docs/groups.txt.
+//!
+//! `#[unsafe(no_mangle)]` is sound on every exported function: its name begins with `antpool_`, which no other
+//! library uses.
 
 #![allow(
     unsafe_code,
@@ -14,8 +17,12 @@
 )]
 
 mod callbacks;
+mod completions;
+mod groups;
 mod handle;
 mod inside;
+mod loops;
+mod multi;
 mod observer;
 mod options;
 mod pool;
@@ -23,12 +30,20 @@ mod records;
 mod stats;
 mod status;
 mod submit;
+mod tasks;
 
 pub use callbacks::*;
+pub use completions::*;
+pub use groups::*;
 pub use handle::antpool_t;
 pub use inside::*;
+pub use loops::*;
+pub use multi::*;
 pub use options::{antpool_options_init, antpool_options_t, antpool_worker_kind_t};
 pub use pool::*;
+#[cfg(not(loom))]
+pub use stats::antpool_dump;
 pub use stats::{antpool_get_stats, antpool_stats_t};
 pub use status::*;
 pub use submit::*;
+pub use tasks::*;

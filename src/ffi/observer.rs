@@ -1,18 +1,19 @@
 //! The caller's callbacks, as the core's observer.
 
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_void};
 use std::mem::size_of;
 use std::ptr;
 
 use super::callbacks::{
     antpool_log_fn, antpool_log_level_t, antpool_panic_fn, antpool_panic_info_t, antpool_worker_fn,
 };
-use super::handle::antpool_t;
+use super::handle::{Handle, antpool_t};
 use super::options::RawOptions;
+use crate::hazard;
 use crate::observer::{Failure, Observer};
 use crate::stderr;
 
-/// What the options say about callbacks.
+/// The callbacks of the options.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Callbacks {
     panic_handler: antpool_panic_fn,
@@ -53,11 +54,17 @@ impl From<&RawOptions> for Callbacks {
 }
 
 impl Callbacks {
-    /// The observer of the pool behind `pool`.
-    pub(super) fn of(self, pool: *mut antpool_t) -> ForeignObserver {
+    /// The observer of the pool of that name behind `pool`.
+    pub(super) fn of(self, pool: *mut antpool_t, name: &CStr) -> ForeignObserver {
+        let name = name.to_string_lossy();
         ForeignObserver {
             callbacks: self,
             pool,
+            prefix: if name == "antpool" {
+                String::new()
+            } else {
+                format!("{name}: ")
+            },
         }
     }
 }
@@ -67,6 +74,8 @@ impl Callbacks {
 pub(super) struct ForeignObserver {
     callbacks: Callbacks,
     pool: *mut antpool_t,
+    /// The beginning of each line of the log: the name of the pool, if it has one.
+    prefix: String,
 }
 
 // SAFETY: whoever gave the callbacks was told that workers call them; the handle is only passed on.
@@ -79,8 +88,22 @@ fn text(line: &str) -> CString {
     CString::new(line.replace('\0', " ")).unwrap_or_default()
 }
 
+/// Makes one line of a message, which therefore cannot forge another line of the log.
+fn one_line(prefix: &str, line: &str) -> String {
+    let mut shown = String::with_capacity(prefix.len() + line.len());
+    for letter in prefix.chars().chain(line.chars()) {
+        if letter.is_control() {
+            shown.extend(letter.escape_default());
+        } else {
+            shown.push(letter);
+        }
+    }
+    shown
+}
+
 impl ForeignObserver {
     fn log(&self, level: antpool_log_level_t, line: &str) {
+        let line = &one_line(&self.prefix, line);
         let Some(logger) = self.callbacks.logger else {
             stderr::write_line(&format!("antpool: {line}"));
             return;
@@ -129,6 +152,13 @@ impl Observer for ForeignObserver {
             // SAFETY: the caller's function, called as documented.
             unsafe { hook(self.callbacks.worker_data, self.pool, index) };
         }
+    }
+
+    fn pool_ended(&self) {
+        hazard::wait_until_unread(self.pool.cast());
+        // SAFETY: whoever gave the pool up does not use the handle again, and no call reads it any more. The caller
+        // keeps the pool, and with it this.
+        unsafe { Handle::free(self.pool) };
     }
 
     fn owner(&self) -> *const c_void {

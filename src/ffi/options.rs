@@ -5,11 +5,14 @@ use std::mem::{MaybeUninit, offset_of, size_of};
 use std::time::Duration;
 
 use super::callbacks::{antpool_log_fn, antpool_panic_fn, antpool_worker_fn};
+use super::observer::Callbacks;
 use super::records::read_sized;
 use crate::config::{CAPACITY_MAX, Config, QUEUE_UNBOUNDED};
+use crate::cpus::CpuSet;
 use crate::error::Error;
+use crate::observer::Observer;
 
-/// What a worker of a pool is.
+/// The kind of a pool's workers.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum antpool_worker_kind_t {
@@ -19,13 +22,13 @@ pub enum antpool_worker_kind_t {
     ANTPOOL_WORKER_FIBER = 1,
 }
 
-/// How a pool is to behave. Begin with ANTPOOL_OPTIONS_INIT or antpool_options_init(), then change
-/// fields; zero is the default everywhere. The struct is read by the call it is given to and not
-/// kept; what its pointers point at has to live as long as the pool, `name` excepted (copied).
+/// How a pool behaves. Begin with ANTPOOL_OPTIONS_INIT or antpool_options_init(), then change
+/// fields; zero is the default of each. The call that gets the struct reads it and does not keep it. What its
+/// pointers point at must live as long as the pool, except `name`, which is copied.
 ///
 /// Flags are one byte, 0 or 1. `struct_size` says which version of the struct the caller was
-/// compiled with: an older and smaller one is read as far as it goes; zero, a size that ends inside
-/// a field, and non-zero bytes beyond what this version knows are ANTPOOL_ERR_INVALID_ARGUMENT.
+/// compiled with: of an older and smaller one the fields that it has are read. Zero, a size that ends inside
+/// a field, and non-zero bytes beyond what this version knows give ANTPOOL_ERR_INVALID_ARGUMENT.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct antpool_options_t {
@@ -36,13 +39,13 @@ pub struct antpool_options_t {
     pub expiry_ms: i64,
     /// Idle workers stay for ever.
     pub disable_purge: bool,
-    /// Allocate all bookkeeping for `capacity` workers and the queue at once; later submits do not
-    /// allocate (what the system needs to start a thread excepted, and the records of callers that
-    /// wait beyond the first 64). Such a pool cannot be tuned.
+    /// Allocate the queue, and all that `capacity` workers need, when the pool is made. Later submits allocate
+    /// only what the system needs to start a thread, and the records of callers that wait beyond the first
+    /// 64. Such a pool cannot be tuned.
     pub pre_alloc: bool,
-    /// A submit to a full pool says ANTPOOL_ERR_OVERLOAD instead of waiting.
+    /// A submit to a full pool returns ANTPOOL_ERR_OVERLOAD instead of waiting.
     pub nonblocking: bool,
-    /// Without a panic handler: a failed task is logged, then the process is aborted.
+    /// If there is no panic handler: log a failed task, then abort the process.
     pub abort_on_panic: bool,
     /// ANTPOOL_WORKER_THREAD or ANTPOOL_WORKER_FIBER.
     pub worker_kind: u32,
@@ -58,10 +61,10 @@ pub struct antpool_options_t {
     pub carriers: usize,
     /// Fibers only: threads that antpool_block() may use. 0 means 512.
     pub max_block_threads: usize,
-    /// Bytes of stack of each worker, its guard not counted. Used memory is what tasks touch. 0 means
-    /// 8 MiB of address space for a thread, 64 KiB for a fiber (of which the library keeps up to 3 KiB
-    /// for itself, and the first call of a function of another library takes 2 KiB). Less than the system's minimum (fibers: 16 KiB), or more than 1 TiB:
-    /// ANTPOOL_ERR_INVALID_ARGUMENT.
+    /// Bytes of stack of each worker, without its guard. It is address space: only what tasks touch takes
+    /// memory. 0 means 8 MiB for a thread and 64 KiB for a fiber. (Of a fiber's stack the library keeps up to
+    /// 3 KiB for itself, and the first call of a function of another library takes 2 KiB.) Less than the
+    /// system's minimum (fibers: 16 KiB), or more than 1 TiB: ANTPOOL_ERR_INVALID_ARGUMENT.
     pub stack_size: usize,
     /// Names the pool in logs and its threads in debuggers ("name-3", cut to 15 bytes). Copied.
     /// NULL means "antpool".
@@ -80,6 +83,16 @@ pub struct antpool_options_t {
     pub on_worker_stop: antpool_worker_fn,
     /// The first argument of both hooks.
     pub worker_data: *mut c_void,
+    /// The CPUs, by their numbers, that workers, carriers and threads of antpool_block() run on; `cpu_count` of them.
+    /// Copied. One that the process may not use: ANTPOOL_ERR_INVALID_ARGUMENT.
+    pub cpus: *const u32,
+    /// How many `cpus` lists; at most 65536. 0 means the CPUs of the process, as they are when a worker starts.
+    pub cpu_count: usize,
+    /// Added to the nice value of the thread that makes the pool, for its workers: 1 and more make them give way to
+    /// others. The sum is cut to -20 to 19. What the system refuses is ANTPOOL_ERR_UNSUPPORTED.
+    pub nice_increment: i32,
+    /// Reserved for a later version: 0.
+    pub reserved: u32,
 }
 
 /// The same bytes as an [`antpool_options_t`], with flags that may hold any value: a C caller can
@@ -105,6 +118,10 @@ pub(super) struct RawOptions {
     pub(super) on_worker_start: antpool_worker_fn,
     pub(super) on_worker_stop: antpool_worker_fn,
     pub(super) worker_data: *mut c_void,
+    cpus: *const u32,
+    cpu_count: usize,
+    nice_increment: i32,
+    reserved: u32,
 }
 
 const _: () = {
@@ -112,11 +129,12 @@ const _: () = {
     assert!(offset_of!(RawOptions, flags) == offset_of!(antpool_options_t, disable_purge));
     assert!(offset_of!(RawOptions, name) == offset_of!(antpool_options_t, name));
     assert!(offset_of!(RawOptions, worker_data) == offset_of!(antpool_options_t, worker_data));
+    assert!(offset_of!(RawOptions, reserved) == offset_of!(antpool_options_t, reserved));
 };
 
 /// Where each field ends: the sizes an older caller may have.
 #[rustfmt::skip]
-const FIELD_ENDS: [usize; 21] = [
+const FIELD_ENDS: [usize; 25] = [
     offset_of!(antpool_options_t, expiry_ms), offset_of!(antpool_options_t, disable_purge),
     offset_of!(antpool_options_t, pre_alloc), offset_of!(antpool_options_t, nonblocking),
     offset_of!(antpool_options_t, abort_on_panic), offset_of!(antpool_options_t, worker_kind),
@@ -127,7 +145,17 @@ const FIELD_ENDS: [usize; 21] = [
     offset_of!(antpool_options_t, panic_data), offset_of!(antpool_options_t, logger),
     offset_of!(antpool_options_t, logger_data), offset_of!(antpool_options_t, on_worker_start),
     offset_of!(antpool_options_t, on_worker_stop), offset_of!(antpool_options_t, worker_data),
+    offset_of!(antpool_options_t, cpus), offset_of!(antpool_options_t, cpu_count),
+    offset_of!(antpool_options_t, nice_increment), offset_of!(antpool_options_t, reserved),
     size_of::<antpool_options_t>(),
+];
+
+/// The flags' names, in their order.
+const FLAGS: [&str; 4] = [
+    "disable_purge",
+    "pre_alloc",
+    "nonblocking",
+    "abort_on_panic",
 ];
 
 /// Most bytes of stack that can be asked for.
@@ -152,7 +180,24 @@ const DEFAULTS: RawOptions = RawOptions {
     on_worker_start: None,
     on_worker_stop: None,
     worker_data: std::ptr::null_mut(),
+    cpus: std::ptr::null(),
+    cpu_count: 0,
+    nice_increment: 0,
+    reserved: 0,
 };
+
+/// The most entries of a list of CPUs.
+const CPUS_MAX: usize = 1 << 16;
+
+/// How long an idle worker stays, from what a caller writes; `None` if that is negative.
+pub(super) fn expiry_from(ms: i64) -> Option<Duration> {
+    const DEFAULT: Duration = Duration::from_millis(1000);
+    match u64::try_from(ms) {
+        Ok(0) => Some(DEFAULT),
+        Ok(ms) => Some(Duration::from_millis(ms)),
+        Err(_) => None,
+    }
+}
 
 impl RawOptions {
     /// Reads a caller's options, whatever version of the struct they are; defaults for NULL.
@@ -165,53 +210,75 @@ impl RawOptions {
         }
         // SAFETY: the caller's promise; every bit pattern is a RawOptions (its function pointers are
         // only ever called, as the caller gave them).
-        unsafe { read_sized(options.cast(), DEFAULTS, &FIELD_ENDS) }
+        let options = unsafe { read_sized(options.cast(), DEFAULTS, &FIELD_ENDS) };
+        if options.is_err() {
+            DEFAULTS.say(
+                "struct_size is not that of any options, or fields that are unknown here are set",
+            );
+        }
+        options
     }
 
-    /// Checks what can be checked without knowing the capacity, in the documented order, and gives
-    /// the core's form of it.
+    /// Checks everything that can be checked here, in the documented order, and gives the core's form of it.
+    /// Logs which option is out of range.
     ///
     /// # Safety
-    /// `name` is NULL or a string that ends.
+    /// `name` is NULL or a string that ends; `cpus` has `cpu_count` readable numbers.
     pub(super) unsafe fn config(&self, capacity: i64) -> Result<Config, Error> {
-        let flag = |index: usize| match self.flags[index] {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(Error::InvalidArgument),
+        let invalid = |what: &str| {
+            self.say(what);
+            Error::InvalidArgument
         };
         let disable_purge = self.flags[0] == 1;
         if self.expiry_ms < 0 && !disable_purge {
+            self.say("expiry_ms is negative: at least 0, unless disable_purge is set");
             return Err(Error::InvalidExpiry);
         }
         let pre_alloc = self.flags[1] == 1;
         if pre_alloc
             && (capacity == super::pool::UNLIMITED || self.queue_capacity == QUEUE_UNBOUNDED)
         {
+            self.say("pre_alloc is set: capacity and queue_capacity have to be limited");
             return Err(Error::InvalidPrealloc);
         }
+        let workers = super::pool::capacity_from(capacity).map_err(|_| {
+            invalid("capacity is out of range: 1 to ANTPOOL_CAPACITY_MAX, or ANTPOOL_UNLIMITED")
+        })?;
+        for (value, name) in self.flags.into_iter().zip(FLAGS) {
+            if value > 1 {
+                return Err(invalid(&format!("{name} is neither 0 nor 1")));
+            }
+        }
+        if self.worker_kind > antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32 {
+            return Err(invalid(
+                "worker_kind is unknown: ANTPOOL_WORKER_THREAD or ANTPOOL_WORKER_FIBER",
+            ));
+        }
+        if self.stack_size > STACK_MAX {
+            return Err(invalid("stack_size is out of range: at most 1 TiB"));
+        }
+        if self.min_workers > workers.unwrap_or(CAPACITY_MAX) {
+            return Err(invalid("min_workers is out of range: at most the capacity"));
+        }
+        if self.reserved != 0 {
+            return Err(invalid("reserved is set: it has to be 0"));
+        }
+        // SAFETY: the caller's promise.
+        let cpus = unsafe { self.cpus() }
+            .map_err(|()| invalid("cpus lists a CPU that the process may not use, or none"))?;
         let name = if self.name.is_null() {
             c"antpool"
         } else {
             // SAFETY: the caller's promise.
             unsafe { CStr::from_ptr(self.name) }
         };
-        if self.stack_size > STACK_MAX {
-            return Err(Error::InvalidArgument);
-        }
-        if self.worker_kind > antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32 {
-            return Err(Error::InvalidArgument);
-        }
         let fibers = self.worker_kind == antpool_worker_kind_t::ANTPOOL_WORKER_FIBER as u32;
-        let config = Config {
-            capacity: super::pool::capacity_from(capacity)?,
-            expiry: match (flag(0)?, self.expiry_ms) {
-                (true, _) => None,
-                (false, 0) => Some(Duration::from_millis(1000)),
-                (false, ms) => Some(Duration::from_millis(ms.unsigned_abs())),
-            },
-            pre_alloc: flag(1)?,
-            nonblocking: flag(2)?,
-            abort_on_panic: flag(3)?,
+        Ok(Config {
+            capacity: workers,
+            expiry: expiry_from(self.expiry_ms).filter(|_| !disable_purge),
+            pre_alloc,
+            nonblocking: self.flags[2] == 1,
+            abort_on_panic: self.flags[3] == 1,
             max_waiting: match self.max_blocking_tasks {
                 0 => usize::MAX,
                 most => most,
@@ -220,7 +287,10 @@ impl RawOptions {
             min_workers: self.min_workers,
             fibers,
             carriers: match self.carriers {
-                0 if fibers => super::inside::antpool_usable_cpus(),
+                0 if fibers => {
+                    let usable = super::inside::antpool_usable_cpus();
+                    cpus.map_or(usable, |cpus| cpus.count().min(usable))
+                }
                 carriers => carriers.min(CAPACITY_MAX),
             },
             max_block_threads: match self.max_block_threads {
@@ -228,10 +298,36 @@ impl RawOptions {
                 threads => threads.min(CAPACITY_MAX),
             },
             stack_size: self.stack_size,
+            cpus,
+            nice_increment: self.nice_increment,
             name: name.to_owned(),
             never_destroyed: false,
-        };
-        Ok(config)
+        })
+    }
+
+    /// # Safety
+    /// `cpus` has `cpu_count` readable numbers.
+    unsafe fn cpus(&self) -> Result<Option<CpuSet>, ()> {
+        if self.cpu_count == 0 {
+            return Ok(None);
+        }
+        if self.cpus.is_null() || self.cpu_count > CPUS_MAX {
+            return Err(());
+        }
+        // SAFETY: the caller's promise.
+        let listed = unsafe { std::slice::from_raw_parts(self.cpus, self.cpu_count) };
+        let allowed = CpuSet::of_process().ok_or(())?;
+        allowed
+            .restricted_to(listed.iter().copied())
+            .map(Some)
+            .ok_or(())
+    }
+
+    /// Tells whoever takes the pool's log why there is none.
+    #[cold]
+    pub(super) fn say(&self, what: &str) {
+        let observer = Callbacks::from(self).of(std::ptr::null_mut(), c"antpool");
+        observer.log_error(&format!("no pool was made: {what}"));
     }
 }
 
@@ -243,7 +339,6 @@ impl RawOptions {
 ///
 /// # Safety
 /// `options` is NULL or points at `struct_size` writable bytes.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn antpool_options_init(options: *mut antpool_options_t, struct_size: usize) {
     if options.is_null() || struct_size < size_of::<usize>() {

@@ -36,8 +36,8 @@ pub(super) unsafe fn read_sized<T: Copy>(
     Ok(record)
 }
 
-/// Writes `record` into the caller's, as far as it goes; what this version does not know becomes 0.
-/// The caller's size stays as it is.
+/// Writes `record` into the caller's struct as far as that goes; fields that this version does not know become 0.
+/// The caller's size does not change.
 ///
 /// # Safety
 /// `into` points at a `size_t` that says how many bytes are writable there, and that

@@ -1,18 +1,24 @@
 //! antpool_stats_t: one consistent look at a pool.
 
+#[cfg(not(loom))]
+use std::ffi::c_int;
 use std::mem::{offset_of, size_of};
 
 use super::handle::{Handle, antpool_t};
 use super::records::{check_size, write_sized};
 use super::status::antpool_status_t;
+#[cfg(not(loom))]
+use crate::dump::Output;
+#[cfg(not(loom))]
+use crate::errno::Errno;
 use crate::error::Error;
 use crate::stats::Stats;
 
-/// One look at a pool. Set struct_size to sizeof(antpool_stats_t), or begin with
+/// A snapshot of a pool. Set struct_size to sizeof(antpool_stats_t), or begin with
 /// ANTPOOL_STATS_INIT. Counters count since the pool was made.
 ///
-/// In one snapshot completed <= submitted and busy + idle = running; after antpool_wait() returned
-/// ANTPOOL_OK, with nobody submitting, completed = submitted.
+/// In each snapshot completed <= submitted and busy + idle = running. After antpool_wait() has returned
+/// ANTPOOL_OK, and while nobody submits, completed = submitted.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct antpool_stats_t {
@@ -20,19 +26,19 @@ pub struct antpool_stats_t {
     pub struct_size: usize,
     /// The capacity; -1 = unlimited.
     pub capacity: i64,
-    /// Live workers, busy and idle.
+    /// Workers, busy and idle.
     pub running: i64,
     /// Workers with a task.
     pub busy: i64,
     /// Workers without a task.
     pub idle: i64,
-    /// Accepted tasks that no worker is there for yet.
+    /// Accepted tasks that have no worker yet.
     pub queued: i64,
     /// Callers that wait to submit.
     pub waiting: i64,
-    /// The most `running` has been.
+    /// The largest `running` so far.
     pub peak_running: i64,
-    /// The most `waiting` has been.
+    /// The largest `waiting` so far.
     pub peak_waiting: i64,
     /// Tasks accepted.
     pub submitted: u64,
@@ -52,13 +58,13 @@ pub struct antpool_stats_t {
     pub purged: u64,
     /// Threads that a task ended (pthread_exit or a cancellation).
     pub lost: u64,
-    /// How often the system refused a thread.
+    /// Threads that the system has refused.
     pub spawn_failures: u64,
     /// Nanoseconds from acceptance to start, summed over the sampled tasks.
     pub queue_time_total_ns: u64,
     /// The longest of them.
     pub queue_time_max_ns: u64,
-    /// How many tasks were sampled: of each submitting thread the first, and then one in 64.
+    /// Tasks that were sampled: the first of each submitting thread, and then one in 64.
     pub queue_time_samples: u64,
 }
 
@@ -96,7 +102,7 @@ impl From<Stats> for antpool_stats_t {
             submitted: stats.submitted,
             completed: stats.completed,
             panicked: stats.panicked,
-            canceled: 0,
+            canceled: stats.canceled,
             rejected: stats.rejected,
             timed_out: stats.timed_out,
             spawned: stats.spawned,
@@ -110,10 +116,10 @@ impl From<Stats> for antpool_stats_t {
     }
 }
 
-/// One consistent look at the pool. Works on a closed pool; never waits for a task.
+/// Takes one consistent snapshot of the pool. Works on a closed pool; never waits for a task.
 ///
-/// `out_stats->struct_size` has to be set. An older and smaller struct is filled in as far as it
-/// goes; in a larger one the fields this version does not know become 0.
+/// Set `out_stats->struct_size` first. Of an older and smaller struct the fields that it has are filled in; in
+/// a larger one the fields that this version does not know become 0.
 ///
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `out_stats` is NULL, or struct_size is zero or ends
 ///   inside a field.
@@ -121,7 +127,6 @@ impl From<Stats> for antpool_stats_t {
 ///
 /// # Safety
 /// `pool` is NULL or a live handle; `out_stats` is NULL or has struct_size writable bytes.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_get_stats(
@@ -141,4 +146,37 @@ pub unsafe extern "C" fn antpool_get_stats(
         Err(error) => return error.into(),
     }
     antpool_status_t::ANTPOOL_OK
+}
+
+/// Writes to the descriptor `fd` what the pool is doing, as text for people: its state and its figures, each worker
+/// (with fibers each carrier) that runs a task with the function, its file and since when, how many look for a
+/// task or are parked, and who waits for what. A function is shown by its symbol where its file exports one, and
+/// by its place in the file, for `addr2line -e FILE PLACE`.
+///
+/// Works on a pool in every state, from any thread, and from a debugger: `call antpool_dump(pool, 2)`. It allocates
+/// nothing, and waits for no lock for longer than some milliseconds: what it cannot read is "(busy)". It waits for a
+/// dlopen() that is under way. The form of the text may change with every version.
+///
+/// - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `fd` cannot be written to.
+/// - ANTPOOL_ERR_TIMED_OUT: `fd` does not block, and had no room for a second.
+///
+/// In a forked child it says that the pool is the parent's. May be called from inside a task.
+///
+/// # Safety
+/// `pool` is NULL or a live handle.
+#[cfg(not(loom))]
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn antpool_dump(pool: *const antpool_t, fd: c_int) -> antpool_status_t {
+    // SAFETY: the caller's promise.
+    let pool = match unsafe { Handle::borrow(pool) } {
+        Ok(pool) if fd >= 0 => pool,
+        _ => return Error::InvalidArgument.into(),
+    };
+    let _errno = Errno::kept();
+    let mut output = Output::to(fd);
+    match pool.dump(&mut output) {
+        Ok(()) => output.end().into(),
+        Err(_) => Error::InvalidArgument.into(),
+    }
 }

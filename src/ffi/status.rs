@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use crate::error::Error;
 
-/// What a fallible call says. ANTPOOL_OK is 0, every error is greater than 0.
+/// What a call that can fail returns. ANTPOOL_OK is 0, every error is greater than 0.
 ///
 /// The numbers are part of the ABI and never change. An `int` holds any of them.
 #[repr(C)]
@@ -12,7 +12,7 @@ use crate::error::Error;
 pub enum antpool_status_t {
     /// No status: no call returns it. A negative number makes the type as signed as `int` is.
     ANTPOOL_ERR_UNKNOWN = -1,
-    /// It was done.
+    /// Done.
     ANTPOOL_OK = 0,
     /// A handle, function or required out-parameter is NULL, or a number is out of range.
     ANTPOOL_ERR_INVALID_ARGUMENT = 1,
@@ -20,7 +20,7 @@ pub enum antpool_status_t {
     ANTPOOL_ERR_CLOSED = 2,
     /// The pool is full and the call may not wait, or max_blocking_tasks callers wait already.
     ANTPOOL_ERR_OVERLOAD = 3,
-    /// The time given had passed first.
+    /// The deadline came first.
     ANTPOOL_ERR_TIMED_OUT = 4,
     /// An invoke on a pool made without a function, or antpool_new_with_func() with NULL.
     ANTPOOL_ERR_NO_FUNCTION = 5,
@@ -34,26 +34,31 @@ pub enum antpool_status_t {
     ANTPOOL_ERR_INVALID_STRATEGY = 9,
     /// The number of pools is zero or too large.
     ANTPOOL_ERR_INVALID_POOL_COUNT = 10,
-    /// The system refused a thread and no worker exists that could take the task.
+    /// The system refused a thread, and there is no worker that could take the task.
     ANTPOOL_ERR_SPAWN = 11,
     /// The system refused memory.
     ANTPOOL_ERR_NO_MEMORY = 12,
     /// The call could only have waited for itself.
     ANTPOOL_ERR_DEADLOCK = 13,
-    /// The handle was made before fork() and this is the child.
+    /// The handle was made before a fork(), and this is the child.
     ANTPOOL_ERR_FORKED = 14,
-    /// The wait was ended by another call: antpool_reboot() ended the closing it waited for.
+    /// Another call ended the wait: antpool_reboot() opened the pool again, or antpool_task_cancel() canceled
+    /// the task.
     ANTPOOL_ERR_CANCELED = 15,
-    /// The task had been started.
+    /// A worker has begun the task.
     ANTPOOL_ERR_ALREADY_STARTED = 16,
     /// This version, this platform or this pool cannot do it.
     ANTPOOL_ERR_UNSUPPORTED = 17,
+    /// The task has run, and failed; the panic handler has the message.
+    ANTPOOL_ERR_TASK_FAILED = 18,
+    /// Somebody still uses it. Reserved: nothing returns it yet.
+    ANTPOOL_ERR_BUSY = 19,
 }
 
 use antpool_status_t::*;
 
 /// Every status with its name and sentence, in the order of their numbers.
-const STATUSES: [(antpool_status_t, &std::ffi::CStr, &std::ffi::CStr); 18] = [
+const STATUSES: [(antpool_status_t, &std::ffi::CStr, &std::ffi::CStr); 20] = [
     (ANTPOOL_OK, c"ANTPOOL_OK", c"success"),
     (
         ANTPOOL_ERR_INVALID_ARGUMENT,
@@ -128,7 +133,7 @@ const STATUSES: [(antpool_status_t, &std::ffi::CStr, &std::ffi::CStr); 18] = [
     (
         ANTPOOL_ERR_CANCELED,
         c"ANTPOOL_ERR_CANCELED",
-        c"another call ended the wait",
+        c"canceled by another call",
     ),
     (
         ANTPOOL_ERR_ALREADY_STARTED,
@@ -139,6 +144,16 @@ const STATUSES: [(antpool_status_t, &std::ffi::CStr, &std::ffi::CStr); 18] = [
         ANTPOOL_ERR_UNSUPPORTED,
         c"ANTPOOL_ERR_UNSUPPORTED",
         c"not supported here",
+    ),
+    (
+        ANTPOOL_ERR_TASK_FAILED,
+        c"ANTPOOL_ERR_TASK_FAILED",
+        c"the task has failed",
+    ),
+    (
+        ANTPOOL_ERR_BUSY,
+        c"ANTPOOL_ERR_BUSY",
+        c"somebody still uses it",
     ),
 ];
 
@@ -166,6 +181,12 @@ impl From<Error> for antpool_status_t {
             Error::Deadlock => ANTPOOL_ERR_DEADLOCK,
             Error::Forked => ANTPOOL_ERR_FORKED,
             Error::Canceled => ANTPOOL_ERR_CANCELED,
+            Error::AlreadyStarted => ANTPOOL_ERR_ALREADY_STARTED,
+            Error::TaskFailed => ANTPOOL_ERR_TASK_FAILED,
+            Error::Busy => ANTPOOL_ERR_BUSY,
+            Error::InvalidPoolIndex => ANTPOOL_ERR_INVALID_POOL_INDEX,
+            Error::InvalidStrategy => ANTPOOL_ERR_INVALID_STRATEGY,
+            Error::InvalidPoolCount => ANTPOOL_ERR_INVALID_POOL_COUNT,
             Error::Unsupported => ANTPOOL_ERR_UNSUPPORTED,
         }
     }
@@ -187,7 +208,6 @@ fn find(
 ///
 /// Takes any integer and never returns NULL; what is not a status is "ANTPOOL_ERR_UNKNOWN". The
 /// text is constant and lives as long as the library.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_status_name(status: c_int) -> *const c_char {
     find(status)

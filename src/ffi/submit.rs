@@ -1,10 +1,10 @@
-//! Handing tasks to a pool.
+//! Submitting tasks.
 
 use std::ffi::c_void;
 use std::mem::MaybeUninit;
 
 use super::callbacks::antpool_task_fn;
-use super::handle::{Handle, antpool_t};
+use super::handle::{Borrowed, Handle, antpool_t};
 use super::status::antpool_status_t;
 use crate::admission::Patience;
 use crate::clock::Deadline;
@@ -12,25 +12,46 @@ use crate::error::Error;
 use crate::pool::Pool;
 use crate::task::{COPY_MAX, Task, TaskFn};
 
-/// How a call behaves on a full pool, before the pool's own options are looked at.
+/// What a call does on a full pool.
 #[derive(Clone, Copy)]
-enum Wait {
-    /// As the pool's options say.
+pub(super) enum Wait {
+    /// What the pool's options say.
     AsConfigured,
-    /// Not at all.
+    /// It does not wait.
     Never,
-    /// For so many milliseconds, whatever the options say.
+    /// It waits for this number of milliseconds, whatever the options say.
     UpTo(u64),
 }
 
 impl Wait {
-    fn patience(self, pool: &Pool) -> Patience {
+    pub(super) fn patience(self, pool: &Pool) -> Patience {
         match self {
             Wait::AsConfigured => pool.patience(),
             Wait::Never => Patience::Never,
             Wait::UpTo(ms) => Patience::Until(Deadline::after_ms(ms)),
         }
     }
+}
+
+/// Submits a task, which is made only when it is needed.
+#[inline(always)]
+pub(super) fn hand_over(
+    pool: Borrowed<'_>,
+    wait: Wait,
+    task: impl FnOnce() -> Task,
+) -> Result<(), Error> {
+    if pool.accepts_on_sight() {
+        pool.hand_over(task(), pool.thread_index())
+    } else {
+        hand_over_later(pool, wait, task())
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn hand_over_later(pool: Borrowed<'_>, wait: Wait, task: Task) -> Result<(), Error> {
+    let patience = wait.patience(&pool);
+    pool.keep().and_then(|pool| pool.submit(task, patience))
 }
 
 /// # Safety
@@ -47,9 +68,7 @@ unsafe fn submit(
     // SAFETY: the caller's promise.
     match unsafe { Handle::enter(pool) } {
         // SAFETY: the caller's promise.
-        Ok(pool) => pool
-            .submit(unsafe { Task::new(f, arg) }, wait.patience(pool))
-            .into(),
+        Ok(pool) => hand_over(pool, wait, || unsafe { Task::new(f, arg) }).into(),
         Err(error) => error.into(),
     }
 }
@@ -60,22 +79,18 @@ unsafe fn invoke(pool: *mut antpool_t, arg: *mut c_void, wait: Wait) -> antpool_
     // SAFETY: the caller's promise.
     match unsafe { function_of(pool) } {
         // SAFETY: the caller's promise.
-        Ok((pool, f)) => pool
-            .submit(unsafe { Task::new(f, arg) }, wait.patience(pool))
-            .into(),
+        Ok((pool, f)) => hand_over(pool, wait, || unsafe { Task::new(f, arg) }).into(),
         Err(error) => error.into(),
     }
 }
 
 /// # Safety
 /// `pool` is NULL or a live handle.
-unsafe fn function_of<'a>(pool: *const antpool_t) -> Result<(&'a Pool, TaskFn), Error> {
+unsafe fn function_of<'a>(pool: *const antpool_t) -> Result<(Borrowed<'a>, TaskFn), Error> {
     // SAFETY: the caller's promise.
-    let (handle, pool) = unsafe { Handle::borrow(pool) }?;
-    if pool.is_foreign() {
-        return Err(Error::Forked);
-    }
-    Ok((pool, handle.func().ok_or(Error::NoFunction)?))
+    let pool = unsafe { Handle::enter(pool) }?;
+    let function = pool.func().ok_or(Error::NoFunction)?;
+    Ok((pool, function))
 }
 
 /// # Safety
@@ -104,9 +119,7 @@ unsafe fn submit_copy(
     // SAFETY: the caller's promise.
     match unsafe { Handle::enter(pool) } {
         // SAFETY: the caller's promise: `f` may be called with a copy of the bytes.
-        Ok(pool) => pool
-            .submit(unsafe { Task::with_copy(f, copy) }, wait.patience(pool))
-            .into(),
+        Ok(pool) => hand_over(pool, wait, || unsafe { Task::with_copy(f, copy) }).into(),
         Err(error) => error.into(),
     }
 }
@@ -114,23 +127,16 @@ unsafe fn submit_copy(
 /// # Safety
 /// `args` has `count` readable pointers; `out_accepted` is NULL or writable.
 unsafe fn submit_batch(
-    target: Result<(&Pool, TaskFn), Error>,
+    target: Result<(Borrowed<'_>, TaskFn), Error>,
     args: *const *mut c_void,
     count: usize,
     out_accepted: *mut usize,
     wait: Wait,
 ) -> antpool_status_t {
-    let (accepted, result) = match target {
-        Ok((pool, f)) => pool.submit_batch(count, wait.patience(pool), |index| {
-            // SAFETY: `index` is below `count`.
-            let place = unsafe { args.add(index) };
-            // SAFETY: as above.
-            let arg = unsafe { place.read() };
-            // SAFETY: the caller's promise: `f` may be called with each of the arguments.
-            unsafe { Task::new(f, arg) }
-        }),
-        Err(error) => (0, Err(error)),
-    };
+    // SAFETY: the caller's promise: the function may be called with each of the arguments.
+    let task = |f, arg| unsafe { Task::new(f, arg) };
+    // SAFETY: the caller's promise.
+    let (accepted, result) = unsafe { accept_batch(target, args, count, wait, task) };
     if !out_accepted.is_null() {
         // SAFETY: the caller's promise.
         unsafe { out_accepted.write(accepted) };
@@ -138,14 +144,38 @@ unsafe fn submit_batch(
     result.into()
 }
 
+/// Submits a task for each argument; returns how many were accepted.
+///
+/// # Safety
+/// `args` has `count` readable pointers.
+pub(super) unsafe fn accept_batch(
+    target: Result<(Borrowed<'_>, TaskFn), Error>,
+    args: *const *mut c_void,
+    count: usize,
+    wait: Wait,
+    task: impl Fn(TaskFn, *mut c_void) -> Task,
+) -> (usize, Result<(), Error>) {
+    let target = target.and_then(|(pool, f)| Ok((pool.keep()?, f)));
+    match target {
+        Ok((pool, f)) => pool.submit_batch(count, wait.patience(&pool), |index| {
+            // SAFETY: `index` is below `count`.
+            let place = unsafe { args.add(index) };
+            // SAFETY: as above.
+            let arg = unsafe { place.read() };
+            task(f, arg)
+        }),
+        Err(error) => (0, Err(error)),
+    }
+}
+
 /// # Safety
 /// `pool` is NULL or a live handle.
-unsafe fn target<'a>(
+pub(super) unsafe fn target<'a>(
     pool: *const antpool_t,
     f: antpool_task_fn,
     args: *const *mut c_void,
     count: usize,
-) -> Result<(&'a Pool, TaskFn), Error> {
+) -> Result<(Borrowed<'a>, TaskFn), Error> {
     let f = f.ok_or(Error::InvalidArgument)?;
     if args.is_null() && count > 0 {
         return Err(Error::InvalidArgument);
@@ -154,26 +184,27 @@ unsafe fn target<'a>(
     Ok((unsafe { Handle::enter(pool) }?, f))
 }
 
-/// Submits a task: on ANTPOOL_OK `fn` will be called exactly once with `arg` on one of the pool's
-/// workers. On a full pool it waits for room.
+/// Submits a task: one of the pool's workers calls `fn(arg)`, exactly once. While the pool is full it
+/// waits for room.
 ///
 /// Up to `capacity` accepted tasks have a worker of their own by the time this returns:
-/// antpool_running() counts it, and a task that blocks for ever delays none of them. Tasks beyond
+/// antpool_running() counts it, and a task that blocks for ever delays none of the others. Tasks beyond
 /// that (queue_capacity) wait for a worker. If one submit has returned before another begins, its
-/// task is taken first. Callers that wait are admitted first come, first served; running callers
-/// may overtake a waiting one a bounded number of times.
+/// task is started first. Callers that wait are served in the order in which they came, but callers that do
+/// not have to wait may overtake one that does, a bounded number of times.
 ///
 /// # Parameters
 /// - `pool`: the pool. Borrowed.
 /// - `fn`: the task; not NULL.
-/// - `arg`: what it is called with; may be NULL. Owned by the task on ANTPOOL_OK, else by the caller.
+/// - `arg`: what it is called with; may be NULL. On ANTPOOL_OK the task owns it, else the caller does.
 ///
 /// # Returns
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `fn` is NULL.
-/// - ANTPOOL_ERR_CLOSED: the pool is closed, or was while the call waited.
+/// - ANTPOOL_ERR_CLOSED: the pool is closed, or was closed while the call waited.
 /// - ANTPOOL_ERR_OVERLOAD: full, and the pool is nonblocking or max_blocking_tasks callers wait.
-/// - ANTPOOL_ERR_DEADLOCK: called from inside a task of this pool, it would have to wait, and every
-///   worker waits in such a call.
+/// - ANTPOOL_ERR_DEADLOCK: the call would have to wait inside a task of this pool, and every other worker
+///   waits in such a call. Or it would have to wait in a hook or the logger on a carrier of this pool, or in a
+///   fiber that antpool_panic() unwinds, and so stop the fibers of that carrier.
 /// - ANTPOOL_ERR_SPAWN: the system refused a thread and the pool has no worker.
 /// - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task.
 /// - ANTPOOL_ERR_FORKED: see the introduction.
@@ -182,7 +213,6 @@ unsafe fn target<'a>(
 ///
 /// # Safety
 /// `pool` is NULL or a live handle; calling `fn` with `arg` on another thread is sound.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_submit(
@@ -194,11 +224,10 @@ pub unsafe extern "C" fn antpool_submit(
     unsafe { submit(pool, r#fn, arg, Wait::AsConfigured) }
 }
 
-/// As antpool_submit(), but never waits for room: a full pool says ANTPOOL_ERR_OVERLOAD.
+/// As antpool_submit(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
 ///
 /// # Safety
 /// As for antpool_submit().
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_try_submit(
@@ -210,13 +239,12 @@ pub unsafe extern "C" fn antpool_try_submit(
     unsafe { submit(pool, r#fn, arg, Wait::Never) }
 }
 
-/// As antpool_submit(), but waits for room at most `timeout_ms` milliseconds, also on a nonblocking
-/// pool: then ANTPOOL_ERR_TIMED_OUT, with 0 at once. If room and the deadline come together, room
-/// wins. With ANTPOOL_WAIT_FOREVER it waits without limit.
+/// As antpool_submit(), but waits for room for at most `timeout_ms` milliseconds, also on a
+/// nonblocking pool; then it returns ANTPOOL_ERR_TIMED_OUT. With 0 it does not wait; with ANTPOOL_WAIT_FOREVER
+/// it waits without limit. If room and the deadline come together, the task is accepted.
 ///
 /// # Safety
 /// As for antpool_submit().
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_submit_timeout(
@@ -231,13 +259,12 @@ pub unsafe extern "C" fn antpool_submit_timeout(
 
 /// As antpool_submit(), with a copy of `size` bytes at `data` as the argument.
 ///
-/// The copy is kept inside the task: nothing is allocated, and there is nothing to free. `fn` gets a
+/// The task itself holds the copy: nothing is allocated, and there is nothing to free. `fn` gets a
 /// pointer to it, aligned for any C type and valid until `fn` returns. `data` may be NULL if `size`
 /// is 0. `size` above ANTPOOL_COPY_MAX is ANTPOOL_ERR_INVALID_ARGUMENT.
 ///
 /// # Safety
 /// As for antpool_submit(); `data` has `size` readable bytes.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_submit_copy(
@@ -250,11 +277,10 @@ pub unsafe extern "C" fn antpool_submit_copy(
     unsafe { submit_copy(pool, r#fn, data, size, Wait::AsConfigured) }
 }
 
-/// As antpool_submit_copy(), but never waits for room: a full pool says ANTPOOL_ERR_OVERLOAD.
+/// As antpool_submit_copy(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
 ///
 /// # Safety
 /// As for antpool_submit_copy().
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_try_submit_copy(
@@ -269,12 +295,12 @@ pub unsafe extern "C" fn antpool_try_submit_copy(
 
 /// Submits `count` tasks of one function, with `args[0]`, `args[1]`, … as their arguments.
 ///
-/// It accepts a prefix: `*out_accepted`, if not NULL, is always written, also on an error, and says
-/// how many; ANTPOOL_OK means all. Each place is waited for as antpool_submit() does.
+/// It submits them in order, and stops at the first that is not accepted. `*out_accepted`, unless it is NULL,
+/// always gets the number of accepted tasks, also on an error; ANTPOOL_OK means all. It waits for room as
+/// antpool_submit() does.
 ///
 /// # Safety
 /// As for antpool_submit(); `args` has `count` readable pointers; `out_accepted` is NULL or writable.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_submit_batch(
@@ -290,12 +316,11 @@ pub unsafe extern "C" fn antpool_submit_batch(
     unsafe { submit_batch(target, args, count, out_accepted, Wait::AsConfigured) }
 }
 
-/// As antpool_submit_batch(), but never waits for room: ANTPOOL_ERR_OVERLOAD when not all of the
-/// tasks had room.
+/// As antpool_submit_batch(), but never waits for room: it returns ANTPOOL_ERR_OVERLOAD if not
+/// all of the tasks had room.
 ///
 /// # Safety
 /// As for antpool_submit_batch().
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_try_submit_batch(
@@ -316,7 +341,6 @@ pub unsafe extern "C" fn antpool_try_submit_batch(
 ///
 /// # Safety
 /// `pool` is NULL or a live handle; calling its function with `arg` on another thread is sound.
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_invoke(
@@ -327,11 +351,10 @@ pub unsafe extern "C" fn antpool_invoke(
     unsafe { invoke(pool, arg, Wait::AsConfigured) }
 }
 
-/// As antpool_invoke(), but never waits for room: a full pool says ANTPOOL_ERR_OVERLOAD.
+/// As antpool_invoke(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
 ///
 /// # Safety
 /// As for antpool_invoke().
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_try_invoke(
@@ -346,7 +369,6 @@ pub unsafe extern "C" fn antpool_try_invoke(
 ///
 /// # Safety
 /// As for antpool_invoke().
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_invoke_timeout(
@@ -362,7 +384,6 @@ pub unsafe extern "C" fn antpool_invoke_timeout(
 ///
 /// # Safety
 /// As for antpool_invoke(), with each of the arguments; otherwise as for antpool_submit_batch().
-// SAFETY: the name is this library's own; its prefix keeps it apart from others.
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn antpool_invoke_batch(

@@ -15,7 +15,7 @@ use crossbeam_queue::ArrayQueue;
 use segments::Segments;
 
 use crate::error::Error;
-use crate::sync::{Ordering, fence, looks, spin_loop};
+use crate::sync::{Ordering, StepWait, fence, looks, spin_loop};
 use crate::task::Task;
 
 /// Accepted tasks that no worker has taken yet.
@@ -44,21 +44,22 @@ impl Queue {
         Ok(Self::Fixed(ArrayQueue::new(tasks)))
     }
 
-    /// Adds an accepted task. What the caller reads after it with SeqCst is not older than what a thread
+    /// Adds an accepted task, or gives it back if the system refuses the memory. What the caller reads after it with SeqCst is not older than what a thread
     /// wrote, with SeqCst too, before it found the queue empty (Q4).
     #[inline]
-    pub(crate) fn push(&self, task: Task) {
+    pub(crate) fn push(&self, task: Task) -> Result<(), Task> {
         match self {
             Self::Growing(queue) => queue.push(task),
             Self::Fixed(queue) => {
                 // A worker that has just taken a task may not have left its slot yet.
-                let mut task = task;
+                let (mut task, mut step) = (task, StepWait::default());
                 while let Err(back) = queue.push(task) {
                     task = back;
-                    spin_loop();
+                    step.wait();
                 }
                 // ORDERING: for Q4, of which ArrayQueue says nothing.
                 fence(Ordering::SeqCst);
+                Ok(())
             }
         }
     }
@@ -72,7 +73,7 @@ impl Queue {
         }
     }
 
-    /// Looks so many times for a task to take.
+    /// Looks for a task to take, this number of times.
     pub(crate) fn pop_soon(&self, count: u32) -> Option<Task> {
         (0..looks(count)).find_map(|_| {
             spin_loop();
@@ -124,7 +125,7 @@ mod shims {
             }
         }
 
-        pub(crate) fn push(&self, task: T) {
+        pub(crate) fn push(&self, task: T) -> Result<(), T> {
             let mut tasks = self.tasks.lock();
             tasks.push_back(task);
             // ORDERING: Relaxed on purpose: no weaker than a real queue's.
@@ -133,6 +134,7 @@ mod shims {
             if !mutant("W1") {
                 fence_in_models();
             }
+            Ok(())
         }
 
         pub(crate) fn pop(&self) -> Option<T> {
@@ -158,8 +160,7 @@ mod shims {
         }
 
         pub(crate) fn push(&self, task: T) -> Result<(), T> {
-            self.0.push(task);
-            Ok(())
+            self.0.push(task)
         }
 
         pub(crate) fn pop(&self) -> Option<T> {
@@ -194,7 +195,9 @@ mod tests {
         let taken: Vec<Vec<usize>> = std::thread::scope(|scope| {
             for pusher in 0..PUSHERS {
                 let queue = &queue;
-                scope.spawn(move || (0..EACH).for_each(|n| queue.push(pusher * EACH + n)));
+                scope.spawn(move || {
+                    (0..EACH).for_each(|n| queue.push(pusher * EACH + n).expect("there is memory"))
+                });
             }
             let poppers = [(); 2].map(|()| {
                 scope.spawn(|| {

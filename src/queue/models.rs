@@ -7,11 +7,11 @@ use super::segment::SLOTS;
 use super::segments::Segments;
 use crate::sync::{AtomicUsize, Ordering, explore, fence_in_models};
 
-/// A queue out of which so many tasks have been taken already.
+/// A queue out of which this number of tasks has been taken already.
 fn queue(taken: usize) -> Arc<Segments<usize>> {
     let queue = Segments::new();
     for task in 0..taken {
-        queue.push(task);
+        queue.push(task).expect("there is memory");
         assert_eq!(queue.pop(), Some(task));
     }
     Arc::new(queue)
@@ -28,7 +28,7 @@ fn q1_a_task_is_seen_whole() {
         let queue = queue(0);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || queue.push(7))
+            loom::thread::spawn(move || queue.push(7).expect("there is memory"))
         };
         let taken = queue.pop();
         pusher.join().unwrap();
@@ -44,7 +44,9 @@ fn q2_each_task_is_taken_once_and_in_order() {
         let queue = queue(1);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || (10..13).for_each(|task| queue.push(task)))
+            loom::thread::spawn(move || {
+                (10..13).for_each(|task| queue.push(task).expect("there is memory"))
+            })
         };
         let popper = {
             let queue = Arc::clone(&queue);
@@ -71,9 +73,11 @@ fn q2_two_who_push_at_once_do_not_meet() {
         let queue = queue(0);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || (10..12).for_each(|task| queue.push(task)))
+            loom::thread::spawn(move || {
+                (10..12).for_each(|task| queue.push(task).expect("there is memory"))
+            })
         };
-        (20..22).for_each(|task| queue.push(task));
+        (20..22).for_each(|task| queue.push(task).expect("there is memory"));
         pusher.join().unwrap();
         let taken = pops(&queue, 4);
         let of = |least| taken.iter().copied().filter(move |task| task / 10 == least);
@@ -86,14 +90,14 @@ fn q2_two_who_push_at_once_do_not_meet() {
 fn q3_a_segment_is_not_used_again_while_somebody_reads_in_it() {
     explore(2, || {
         let queue = queue(0);
-        (0..SLOTS).for_each(|task| queue.push(task));
+        (0..SLOTS).for_each(|task| queue.push(task).expect("there is memory"));
         let popper = {
             let queue = Arc::clone(&queue);
             loom::thread::spawn(move || queue.pop())
         };
         let mut taken = pops(&queue, SLOTS);
         // The next segment is full then, and the one after it may be the first again.
-        (SLOTS..2 * SLOTS + 1).for_each(|task| queue.push(task));
+        (SLOTS..2 * SLOTS + 1).for_each(|task| queue.push(task).expect("there is memory"));
         taken.extend(popper.join().unwrap());
         taken.extend(pops(&queue, 2 * SLOTS + 1));
         taken.sort_unstable();
@@ -115,7 +119,7 @@ fn q4_a_push_is_seen_or_sees() {
                 !queue.is_empty()
             })
         };
-        queue.push(7);
+        queue.push(7).expect("there is memory");
         let wakes = sleeps.load(Ordering::SeqCst) == 1;
         assert!(sleeper.join().unwrap() || wakes, "the task is lost");
     });
@@ -128,9 +132,11 @@ fn q5_a_ticket_comes_with_its_segment() {
         let queue = queue(SLOTS - 1);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || (10..12).for_each(|task| queue.push(task)))
+            loom::thread::spawn(move || {
+                (10..12).for_each(|task| queue.push(task).expect("there is memory"))
+            })
         };
-        queue.push(20);
+        queue.push(20).expect("there is memory");
         let mut taken = pops(&queue, 2);
         pusher.join().unwrap();
         taken.extend(pops(&queue, 3));

@@ -5,10 +5,11 @@
     reason = "a slot is written and read by whoever holds its ticket"
 )]
 
+use std::alloc::{Layout, alloc};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use crate::sync::{AtomicPtr, AtomicU32, Backoff, Ordering, UnsafeCell, mutant};
+use crate::sync::{AtomicPtr, AtomicU32, Ordering, StepWait, UnsafeCell, mutant};
 
 /// Slots of a segment.
 pub(super) const SLOTS: usize = if cfg!(loom) { 2 } else { 63 };
@@ -45,10 +46,10 @@ impl<T: Copy> Slot<T> {
     /// # Safety
     /// The caller holds the pop ticket of this slot.
     pub(super) unsafe fn empty(&self) -> T {
-        let backoff = Backoff::new();
+        let mut step = StepWait::default();
         // ORDERING: [Q1] Acquire pairs with the Release of `fill`.
         while self.state.load(Ordering::Acquire) != FULL {
-            backoff.snooze();
+            step.wait();
         }
         let value = self.value.with(|place| {
             // SAFETY: nobody writes it before it is TAKEN.
@@ -71,14 +72,25 @@ pub(super) struct Segment<T> {
 }
 
 impl<T: Copy> Segment<T> {
-    pub(super) fn new() -> Box<Self> {
-        Box::new(Self {
+    /// An empty one; `None` if the system refuses the memory.
+    pub(super) fn new() -> Option<Box<Self>> {
+        let layout = Layout::new::<Self>();
+        // SAFETY: a segment is not empty.
+        let place: *mut Self = unsafe { alloc(layout) }.cast();
+        if place.is_null() {
+            return None;
+        }
+        let segment = Self {
             slots: std::array::from_fn(|_| Slot {
                 value: UnsafeCell::new(MaybeUninit::uninit()),
                 state: AtomicU32::new(EMPTY),
             }),
             next: AtomicPtr::new(ptr::null_mut()),
-        })
+        };
+        // SAFETY: just allocated for one segment.
+        unsafe { place.write(segment) };
+        // SAFETY: allocated as a box is, and written.
+        Some(unsafe { Box::from_raw(place) })
     }
 
     /// Whether every task that was in it has been taken out: nobody looks at it any more (Q3).
@@ -99,14 +111,14 @@ impl<T: Copy> Segment<T> {
 
     /// The next segment, which the holder of the last ticket of this one is about to link.
     pub(super) fn next(&self) -> *mut Self {
-        let backoff = Backoff::new();
+        let mut step = StepWait::default();
         loop {
             // ORDERING: [Q5]
             let next = self.next.load(Ordering::Acquire);
             if !next.is_null() {
                 return next;
             }
-            backoff.snooze();
+            step.wait();
         }
     }
 }

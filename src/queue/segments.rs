@@ -12,7 +12,7 @@ use crossbeam_utils::CachePadded;
 
 use super::segment::{SLOTS, Segment};
 use super::spare::Spare;
-use crate::sync::{AtomicPtr, AtomicU64, Backoff, Ordering, fence_in_models, mutant};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, StepWait, fence_in_models, mutant, spin_loop};
 
 /// Tickets of a segment: one for each slot, and the last one for the step to the next segment.
 const LAP: u64 = SLOTS as u64 + 1;
@@ -99,28 +99,34 @@ impl<T: Copy + Send> Segments<T> {
         }
     }
 
-    /// Adds a task. A SeqCst write is behind it (Q4).
+    /// Adds a task. A SeqCst write is behind it (Q4). Gives it back if the system refuses the memory: what
+    /// that takes is allocated before a ticket is.
     #[inline]
-    pub(super) fn push(&self, value: T) {
-        let backoff = Backoff::new();
+    pub(super) fn push(&self, value: T) -> Result<(), T> {
+        let mut step = StepWait::default();
         let mut following = None;
         loop {
             let (ticket, segment) = self.tail.read();
             let slot = slot_of(ticket);
             if slot == SLOTS {
-                backoff.snooze(); // Somebody is about to step to the next segment.
+                step.wait(); // Somebody is about to step to the next segment.
                 continue;
             }
             if segment.is_null() {
-                self.begin();
+                if !self.begin() {
+                    return Err(value);
+                }
                 continue;
             }
             let last = slot + 1 == SLOTS;
             if last && following.is_none() {
-                following = Some(self.spare.take());
+                following = self.spare.take();
+                if following.is_none() {
+                    return Err(value);
+                }
             }
             if !self.tail.take(ticket, ticket + ONE) {
-                backoff.spin();
+                spin_loop();
                 continue;
             }
             // SAFETY: the segment of the ticket, which is not used up before this slot is.
@@ -138,12 +144,16 @@ impl<T: Copy + Send> Segments<T> {
         if !mutant("Q4") {
             fence_in_models();
         }
+        Ok(())
     }
 
-    /// The first segment, of whoever pushes first.
+    /// The first segment, of whoever pushes first. False if the system refuses the memory.
     #[cold]
-    fn begin(&self) {
-        let first = Box::into_raw(Segment::new());
+    fn begin(&self) -> bool {
+        let Some(first) = Segment::new() else {
+            return false;
+        };
+        let first = Box::into_raw(first);
         // ORDERING: [Q5]
         let begun = self.tail.segment.compare_exchange(
             ptr::null_mut(),
@@ -157,17 +167,18 @@ impl<T: Copy + Send> Segments<T> {
             // SAFETY: nobody has seen it.
             drop(unsafe { Box::from_raw(first) });
         }
+        true
     }
 
     /// Takes the task that was added first.
     #[inline]
     pub(super) fn pop(&self) -> Option<T> {
-        let backoff = Backoff::new();
+        let mut step = StepWait::default();
         loop {
             let (ticket, segment) = self.head.read();
             let slot = slot_of(ticket);
             if slot == SLOTS {
-                backoff.snooze(); // Somebody is about to step to the next segment.
+                step.wait(); // Somebody is about to step to the next segment.
                 continue;
             }
             let mut next = ticket + ONE;
@@ -182,11 +193,11 @@ impl<T: Copy + Send> Segments<T> {
                 }
             }
             if segment.is_null() {
-                backoff.snooze(); // The first push is about to show the first segment here, too.
+                step.wait(); // The first push is about to show the first segment here, too.
                 continue;
             }
             if !self.head.take(ticket, next) {
-                backoff.spin();
+                spin_loop();
                 continue;
             }
             // SAFETY: the segment of the ticket, which is not used up before this slot is.

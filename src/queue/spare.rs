@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::ptr::NonNull;
 
 use super::segment::Segment;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, StepWait};
 
 /// How many are kept; what comes beyond them goes back to the allocator.
 const MOST: usize = 16;
@@ -30,14 +30,14 @@ impl<T: Copy> Spare<T> {
         Self(Mutex::new(VecDeque::new()))
     }
 
-    /// A segment that is as good as new.
+    /// A segment that is as good as new; `None` if the system refuses the memory.
     #[cold]
-    pub(super) fn take(&self) -> Box<Segment<T>> {
+    pub(super) fn take(&self) -> Option<Box<Segment<T>>> {
         let kept = Self::used_up(&mut self.0.lock());
         match kept {
             Some(mut segment) => {
                 segment.renew();
-                segment
+                Some(segment)
             }
             None => Segment::new(),
         }
@@ -51,6 +51,12 @@ impl<T: Copy> Spare<T> {
     pub(super) unsafe fn retire(&self, segment: NonNull<Segment<T>>) {
         let surplus = {
             let mut kept = self.0.lock();
+            if kept.try_reserve(1).is_err() {
+                drop(kept);
+                // SAFETY: the caller's promise.
+                unsafe { Self::free_when_used_up(segment) };
+                return;
+            }
             kept.push_back(Retired(segment));
             if kept.len() > MOST {
                 Self::used_up(&mut kept)
@@ -59,6 +65,20 @@ impl<T: Copy> Spare<T> {
             }
         };
         drop(surplus);
+    }
+
+    /// There is no memory to keep it in. Those who take a task out are about to leave it.
+    ///
+    /// # Safety
+    /// As for [`Spare::retire`].
+    unsafe fn free_when_used_up(segment: NonNull<Segment<T>>) {
+        let mut step = StepWait::default();
+        // SAFETY: it lives until it is freed below.
+        while !unsafe { segment.as_ref() }.is_used_up() {
+            step.wait();
+        }
+        // SAFETY: it came from a box, and those it was shared with are done (Q3).
+        drop(unsafe { Box::from_raw(segment.as_ptr()) });
     }
 
     /// The first one, if nobody takes anything out of it any more.

@@ -5,10 +5,10 @@
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-/// A point of CLOCK_MONOTONIC, counted from the clock's own zero.
+/// A time of CLOCK_MONOTONIC.
 pub(super) type MonotonicTime = Duration;
 
-/// Sleeps while `word` is `expected`: until a wake, a signal, `until`, or for no reason at all.
+/// Sleeps while `word` is `expected`, until a wake, a signal or `until`. It may return spuriously.
 pub(super) fn wait(word: &AtomicU32, expected: u32, until: Option<MonotonicTime>) {
     let until = until.map(|time| libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
@@ -32,7 +32,7 @@ pub(super) fn wait(word: &AtomicU32, expected: u32, until: Option<MonotonicTime>
     };
 }
 
-/// Wakes one of those that sleep on `word`.
+/// Wakes one thread that sleeps on `word`.
 pub(super) fn wake_one(word: &AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the address is only used as a key.

@@ -1,11 +1,12 @@
-//! The one place that chooses what threads synchronise with: the machine's own means, or loom's
-//! models of them (`--cfg loom`). Nothing else in the crate names std's or loom's.
+//! The one place that chooses what threads synchronise with: the real primitives, or loom's models of them
+//! (`--cfg loom`). Nothing else in the crate names std's or loom's.
 //!
-//! Everything that sleeps does so on a futex of this process. parking_lot's own locks share one
-//! process-wide table, and a fork() while another thread holds a lock of that table leaves a child
-//! whose first contended lock hangs; so its `lock_api` gives the guards here, over a raw lock that a
-//! child can use.
+//! Everything that sleeps does so on a futex of this process. parking_lot's own locks share one process-wide table.
+//! If another thread holds a lock of that table at a fork(), the first contended lock hangs in the child. So only the
+//! guards come from its `lock_api`; the raw lock below them is one that a child can use.
 
+#[cfg(not(loom))]
+mod asymmetric;
 #[cfg(not(loom))]
 mod futex;
 #[cfg(loom)]
@@ -14,14 +15,15 @@ mod model;
 mod mutants;
 #[cfg(not(loom))]
 mod real;
+pub(crate) mod spin;
 
 #[cfg(loom)]
 pub(crate) use model::*;
 #[cfg(not(loom))]
 pub(crate) use real::*;
 
-/// Whether a deliberate mistake is switched on, to show that a model finds it. Compiled in under
-/// loom only; `ANTPOOL_MUTANT` names the mistake.
+/// Whether a deliberate mistake is switched on, to show that a model finds it. Compiled under loom only;
+/// `ANTPOOL_MUTANT` names the mistake.
 #[cfg(loom)]
 pub(crate) fn mutant(name: &str) -> bool {
     static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
@@ -31,7 +33,7 @@ pub(crate) fn mutant(name: &str) -> bool {
         == Some(name)
 }
 
-/// See the other definition: nothing outside of models.
+/// Never, outside of models.
 #[cfg(not(loom))]
 #[inline(always)]
 pub(crate) const fn mutant(_name: &str) -> bool {

@@ -14,19 +14,12 @@ pub(crate) use loom::thread_local;
 /// Nothing: a model needs no pauses.
 pub(crate) fn spin_loop() {}
 
-/// Waiting for what another thread is just about to do.
-#[derive(Debug)]
-pub(crate) struct Backoff;
+/// Waiting for another thread's next step.
+#[derive(Debug, Default)]
+pub(crate) struct StepWait;
 
-impl Backoff {
-    pub(crate) fn new() -> Self {
-        Self
-    }
-
-    /// Nothing: the exchange that failed can only fail so often.
-    pub(crate) fn spin(&self) {}
-
-    pub(crate) fn snooze(&self) {
+impl StepWait {
+    pub(crate) fn wait(&mut self) {
         loom::thread::yield_now();
     }
 }
@@ -37,12 +30,33 @@ pub(crate) fn fence_in_models() {
     fence(Ordering::SeqCst);
 }
 
+/// Nothing: a fence for compilers.
+pub(crate) fn compiler_fence(_: Ordering) {}
+
+/// The others have to run.
+pub(crate) fn pause_while_freeing() {
+    loom::thread::yield_now();
+}
+
+/// Both sides of the asymmetric fence are full fences in a model.
+pub(crate) fn light() {
+    fence(Ordering::SeqCst);
+}
+
+/// As above.
+pub(crate) fn heavy() {
+    fence(Ordering::SeqCst);
+}
+
+/// Nothing: see `asymmetric.rs`.
+pub(crate) fn prepare_asymmetric() {}
+
 /// Who looks repeatedly looks once in a model: it can happen anywhere.
 #[derive(Debug, Default)]
-pub(crate) struct Lookout;
+pub(crate) struct SpinWait;
 
-impl Lookout {
-    pub(crate) fn look<T>(&self, _: u32, mut found: impl FnMut() -> Option<T>) -> Option<T> {
+impl SpinWait {
+    pub(crate) fn spin<T>(&self, _: u32, mut found: impl FnMut() -> Option<T>) -> Option<T> {
         found()
     }
 }
@@ -52,9 +66,22 @@ pub(crate) fn looks(_: u32) -> u32 {
     1
 }
 
+/// Time stands still between the events of a model.
+pub(crate) fn ticks() -> u64 {
+    0
+}
+
+/// As long as nothing else is said, this much of it lies ahead.
+pub(crate) const SHORT_TICKS: u64 = 1;
+
 /// As on a machine with several CPUs.
 pub(crate) fn can_spin() -> bool {
     true
+}
+
+/// As above.
+pub(crate) fn known_cpus() -> usize {
+    2
 }
 
 /// loom's lock, with guards that need no unwrapping.
@@ -115,7 +142,7 @@ impl Parker {
         std::mem::take(&mut bed.notified)
     }
 
-    pub(crate) fn put_aside(&self) -> bool {
+    pub(crate) fn prepare_park(&self) -> bool {
         let mut bed = self.0.state.lock().expect("see above");
         bed.aside = !bed.notified;
         bed.notified = false;
@@ -146,6 +173,9 @@ impl Parker {
     }
 }
 
+/// The time when every deadline has passed.
+const AT_THE_END: usize = usize::MAX;
+
 /// The model's time: how often it has advanced.
 struct Clock {
     time: AtomicUsize,
@@ -156,7 +186,7 @@ loom::lazy_static! {
     static ref CLOCK: Clock = Clock { time: AtomicUsize::new(0), beds: loom::sync::Mutex::new(Vec::new()) };
 }
 
-/// Runs a model in every interleaving with at most so many preemptions, or as many as
+/// Runs a model in every interleaving with at most this number of preemptions, or as many as
 /// `LOOM_MAX_PREEMPTIONS` says.
 #[cfg(test)]
 pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
@@ -169,11 +199,23 @@ pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'stat
 #[cfg(test)]
 pub(crate) fn advance() {
     CLOCK.time.fetch_add(1, Ordering::SeqCst);
+    advance_beds();
+}
+
+#[cfg(test)]
+fn advance_beds() {
     for bed in CLOCK.beds.lock().expect("see above").drain(..) {
         // With the bed's lock: who looked at the time before it is asleep, who looks after it sees it.
         drop(bed.state.lock().expect("see above"));
         bed.changed.notify_all();
     }
+}
+
+/// Every deadline has passed from here on, also those that are set later.
+#[cfg(test)]
+pub(crate) fn advance_for_good() {
+    CLOCK.time.store(AT_THE_END, Ordering::SeqCst);
+    advance_beds();
 }
 
 /// The time in a model; only ever added to a deadline.
@@ -210,7 +252,10 @@ impl Deadline {
 
     pub(crate) fn has_passed(self) -> bool {
         self.0
-            .is_some_and(|set| CLOCK.time.load(Ordering::SeqCst) > set)
+            .is_some_and(|set| match CLOCK.time.load(Ordering::SeqCst) {
+                AT_THE_END => true,
+                now => now > set,
+            })
     }
 
     pub(crate) fn earlier(self, other: Self) -> Self {
@@ -237,6 +282,12 @@ pub(crate) mod os {
 
     impl Thread {
         pub(crate) fn join(self) {}
+
+        pub(crate) fn detach(self) {}
+
+        pub(crate) fn join_if_ended(&self) -> bool {
+            true
+        }
     }
 
     impl Traits {
@@ -257,7 +308,5 @@ pub(crate) mod os {
         pub(crate) fn this_thread(&self) -> Option<Thread> {
             Some(Thread)
         }
-
-        pub(crate) fn abandon_this_thread(&self) {}
     }
 }

@@ -19,6 +19,42 @@ static void *argument;
 static void **const arguments = &argument;
 static char bytes[ANTPOOL_COPY_MAX + 1];
 
+static antpool_task_t *task;
+
+/* Where the next handle goes; the one before is given up. */
+static antpool_task_t **next_task(void)
+{
+    (void)antpool_task_destroy(task);
+    task = NULL;
+    return &task;
+}
+
+static antpool_group_t *group;
+
+/* A group for all rows. */
+static antpool_group_t *some_group(void)
+{
+    if (group == NULL)
+        CHECK_STATUS(antpool_group_new(&group), ANTPOOL_OK);
+    return group;
+}
+
+static antpool_completions_t *completions;
+
+/* Completions for all rows. */
+static antpool_completions_t *some_completions(void)
+{
+    if (completions == NULL)
+        CHECK_STATUS(antpool_completions_new(0, &completions), ANTPOOL_OK);
+    return completions;
+}
+
+static void no_result(void *arg, antpool_status_t status)
+{
+    (void)arg;
+    CHECK_STATUS(status, ANTPOOL_OK);
+}
+
 /* Beyond any size, count or capacity. */
 #define HUGE_SIZE (SIZE_MAX / 2)
 #define HUGE_CAPACITY (ANTPOOL_CAPACITY_MAX + 1)
@@ -35,6 +71,36 @@ static antpool_stats_t *sized(size_t size)
 {
     stats.struct_size = size;
     return &stats;
+}
+
+static antpool_multi_t *multi;
+static antpool_multi_t *made_multi;
+static int64_t figure;
+
+/* A multi-pool for all rows, which is made when the first of them runs. */
+static antpool_multi_t *some_multi(void)
+{
+    if (multi == NULL)
+        CHECK_STATUS(antpool_multi_new(2, 1, ANTPOOL_ROUND_ROBIN, NULL, &multi), ANTPOOL_OK);
+    return multi;
+}
+
+static void no_range(void *arg, size_t begin, size_t end, size_t slot)
+{
+    (void)arg;
+    CHECK(begin == end && slot == 0); /* it is never called */
+}
+
+static void all_indices(void *arg, size_t begin, size_t end, size_t slot)
+{
+    (void)arg;
+    CHECK(begin == 0 && end == SIZE_MAX && slot == 0);
+}
+
+static void no_body(void *arg, size_t slot)
+{
+    (void)arg;
+    CHECK(slot == SIZE_MAX); /* it is never called */
 }
 
 #define ALWAYS(answer) answer, answer, answer, 0
@@ -65,6 +131,108 @@ ROW(antpool_submit_timeout, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL, 
 ROW(antpool_submit_timeout, null_function, ALWAYS(INVALID), (pool, NULL, NULL, 0))
 ROW(antpool_submit_timeout, zero, ON(OK, CLOSED, FORKED), (pool, nothing, NULL, 0))
 ROW(antpool_submit_timeout, huge, ON(OK, CLOSED, FORKED), (pool, nothing, NULL, UINT64_MAX - 1))
+
+ROW(antpool_task_submit, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL, next_task()))
+ROW(antpool_task_submit, null_function, ALWAYS(INVALID), (pool, NULL, NULL, next_task()))
+ROW(antpool_task_submit, null_out, ALWAYS(INVALID), (pool, nothing, NULL, NULL))
+ROW(antpool_try_task_submit, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL, next_task()))
+ROW(antpool_try_task_submit, null_function, ALWAYS(INVALID), (pool, NULL, NULL, next_task()))
+ROW(antpool_try_task_submit, null_out, ALWAYS(INVALID), (pool, nothing, NULL, NULL))
+ROW(antpool_task_submit_timeout, null_handle, ALWAYS(INVALID),
+    (NULL, nothing, NULL, 0, next_task()))
+ROW(antpool_task_submit_timeout, null_function, ALWAYS(INVALID), (pool, NULL, NULL, 0, next_task()))
+ROW(antpool_task_submit_timeout, null_out, ALWAYS(INVALID), (pool, nothing, NULL, 0, NULL))
+ROW(antpool_task_submit_timeout, zero, ON(OK, CLOSED, FORKED),
+    (pool, nothing, NULL, 0, next_task()))
+ROW(antpool_task_submit_timeout, huge, ON(OK, CLOSED, FORKED),
+    (pool, nothing, NULL, UINT64_MAX - 1, next_task()))
+ROW(antpool_task_wait, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_task_wait_timeout, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_task_wait_timeout, huge, ALWAYS(INVALID), (NULL, UINT64_MAX - 1))
+ROW(antpool_task_cancel, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_task_is_done, null_handle, ALWAYS(false), (NULL))
+ROW(antpool_task_destroy, null_handle, ALWAYS(OK), (NULL))
+ROW(antpool_is_canceled, outside_a_task, ALWAYS(false), ())
+
+ROW(antpool_group_new, null_out, ALWAYS(INVALID), (NULL))
+ROW(antpool_group_submit, null_group, ALWAYS(INVALID), (NULL, pool, nothing, NULL))
+ROW(antpool_group_submit, null_handle, ALWAYS(INVALID), (some_group(), NULL, nothing, NULL))
+ROW(antpool_group_submit, null_function, ALWAYS(INVALID), (some_group(), pool, NULL, NULL))
+ROW(antpool_try_group_submit, null_group, ALWAYS(INVALID), (NULL, pool, nothing, NULL))
+ROW(antpool_try_group_submit, null_handle, ALWAYS(INVALID), (some_group(), NULL, nothing, NULL))
+ROW(antpool_try_group_submit, null_function, ALWAYS(INVALID), (some_group(), pool, NULL, NULL))
+ROW(antpool_group_submit_timeout, null_group, ALWAYS(INVALID), (NULL, pool, nothing, NULL, 0))
+ROW(antpool_group_submit_timeout, null_handle, ALWAYS(INVALID),
+    (some_group(), NULL, nothing, NULL, 0))
+ROW(antpool_group_submit_timeout, null_function, ALWAYS(INVALID),
+    (some_group(), pool, NULL, NULL, 0))
+ROW(antpool_group_submit_timeout, zero, ON(OK, CLOSED, FORKED),
+    (some_group(), pool, nothing, NULL, 0))
+ROW(antpool_group_submit_timeout, huge, ON(OK, CLOSED, FORKED),
+    (some_group(), pool, nothing, NULL, UINT64_MAX - 1))
+ROW(antpool_group_submit_batch, null_group, ALWAYS(INVALID),
+    (NULL, pool, nothing, arguments, 1, &accepted))
+ROW(antpool_group_submit_batch, null_handle, ALWAYS(INVALID),
+    (some_group(), NULL, nothing, arguments, 1, &accepted))
+ROW(antpool_group_submit_batch, null_function, ALWAYS(INVALID),
+    (some_group(), pool, NULL, arguments, 1, &accepted))
+ROW(antpool_group_submit_batch, null_data, ALWAYS(INVALID),
+    (some_group(), pool, nothing, NULL, 1, &accepted))
+ROW(antpool_group_submit_batch, null_out, ON(OK, CLOSED, FORKED),
+    (some_group(), pool, nothing, arguments, 1, NULL))
+ROW(antpool_group_submit_batch, zero, ON(OK, CLOSED, FORKED),
+    (some_group(), pool, nothing, NULL, 0, &accepted))
+ROW(antpool_group_submit_batch, huge, ALWAYS(INVALID),
+    (some_group(), pool, nothing, arguments, SIZE_MAX, &accepted))
+ROW(antpool_group_add, null_handle, ALWAYS(INVALID), (NULL, 1))
+ROW(antpool_group_add, negative, ALWAYS(INVALID), (some_group(), -1))
+ROW(antpool_group_add, hugest, ALWAYS(INVALID), (some_group(), INT64_MIN))
+ROW(antpool_group_done, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_group_done, without_add, ALWAYS(INVALID), (some_group()))
+ROW(antpool_group_wait, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_group_wait_timeout, null_handle, ALWAYS(INVALID), (NULL, 1))
+ROW(antpool_group_wait_timeout, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_group_wait_timeout, huge, ALWAYS(OK), (some_group(), UINT64_MAX - 1))
+ROW(antpool_group_cancel, null_handle, ALWAYS(INVALID), (NULL, nothing))
+ROW(antpool_group_destroy, null_handle, ALWAYS(OK), (NULL))
+
+ROW(antpool_completions_new, null_out, ALWAYS(INVALID), (0, NULL))
+ROW(antpool_completions_new, unknown_flags, ALWAYS(INVALID), (ANTPOOL_ORDERED << 1, &completions))
+ROW(antpool_completions_new, all_flags, ALWAYS(INVALID), (UINT32_MAX, &completions))
+ROW(antpool_completions_fd, null_handle, ALWAYS(-1), (NULL))
+ROW(antpool_completions_submit, null_completions, ALWAYS(INVALID),
+    (NULL, pool, nothing, no_result, NULL))
+ROW(antpool_completions_submit, null_handle, ALWAYS(INVALID),
+    (some_completions(), NULL, nothing, no_result, NULL))
+ROW(antpool_completions_submit, null_function, ALWAYS(INVALID),
+    (some_completions(), pool, NULL, no_result, NULL))
+ROW(antpool_completions_submit, null_done, ALWAYS(INVALID),
+    (some_completions(), pool, nothing, NULL, NULL))
+ROW(antpool_try_completions_submit, null_completions, ALWAYS(INVALID),
+    (NULL, pool, nothing, no_result, NULL))
+ROW(antpool_try_completions_submit, null_handle, ALWAYS(INVALID),
+    (some_completions(), NULL, nothing, no_result, NULL))
+ROW(antpool_try_completions_submit, null_function, ALWAYS(INVALID),
+    (some_completions(), pool, NULL, no_result, NULL))
+ROW(antpool_try_completions_submit, null_done, ALWAYS(INVALID),
+    (some_completions(), pool, nothing, NULL, NULL))
+ROW(antpool_completions_submit_timeout, null_completions, ALWAYS(INVALID),
+    (NULL, pool, nothing, no_result, NULL, 0))
+ROW(antpool_completions_submit_timeout, null_handle, ALWAYS(INVALID),
+    (some_completions(), NULL, nothing, no_result, NULL, 0))
+ROW(antpool_completions_submit_timeout, null_function, ALWAYS(INVALID),
+    (some_completions(), pool, NULL, no_result, NULL, 0))
+ROW(antpool_completions_submit_timeout, null_done, ALWAYS(INVALID),
+    (some_completions(), pool, nothing, NULL, NULL, 0))
+ROW(antpool_completions_submit_timeout, zero, ON(OK, CLOSED, FORKED),
+    (some_completions(), pool, nothing, no_result, NULL, 0))
+ROW(antpool_completions_submit_timeout, huge, ON(OK, CLOSED, FORKED),
+    (some_completions(), pool, nothing, no_result, NULL, UINT64_MAX - 1))
+ROW(antpool_completions_dispatch, null_handle, ALWAYS(0), (NULL, 0))
+ROW(antpool_completions_wait, null_handle, ALWAYS(INVALID), (NULL, 1))
+ROW(antpool_completions_wait, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_completions_wait, huge, ALWAYS(INVALID), (NULL, UINT64_MAX - 1))
+ROW(antpool_completions_destroy, null_handle, ALWAYS(OK), (NULL))
 
 ROW(antpool_submit_copy, null_handle, ALWAYS(INVALID), (NULL, nothing, bytes, 1))
 ROW(antpool_submit_copy, null_function, ALWAYS(INVALID), (pool, NULL, bytes, 1))
@@ -107,12 +275,111 @@ ROW(antpool_invoke_batch, null_out, ON(NO_FUNCTION, NO_FUNCTION, FORKED),
 ROW(antpool_invoke_batch, zero, ON(NO_FUNCTION, NO_FUNCTION, FORKED), (pool, NULL, 0, &accepted))
 ROW(antpool_invoke_batch, huge, ALWAYS(INVALID), (pool, NULL, HUGE_SIZE, &accepted))
 
+/* Loops and gangs. */
+ROW(antpool_parallel_for, null_handle, ALWAYS(INVALID), (NULL, 1, 1, 1, no_range, NULL))
+ROW(antpool_parallel_for, null_function, ALWAYS(INVALID), (pool, 1, 1, 1, NULL, NULL))
+ROW(antpool_parallel_for, zero, ON(OK, CLOSED, FORKED), (pool, 0, 0, 0, no_range, NULL))
+ROW(antpool_parallel_for, huge, ON(OK, CLOSED, FORKED),
+    (pool, SIZE_MAX, SIZE_MAX, SIZE_MAX, all_indices, NULL))
+ROW(antpool_run_together, null_handle, ALWAYS(INVALID), (NULL, 1, no_body, NULL))
+ROW(antpool_run_together, null_function, ALWAYS(INVALID), (pool, 1, NULL, NULL))
+ROW(antpool_run_together, zero, ON(OK, CLOSED, FORKED), (pool, 0, no_body, NULL))
+ROW(antpool_run_together, more_than_workers, ON(OVERLOAD, CLOSED, FORKED), (pool, 4, no_body, NULL))
+ROW(antpool_run_together, huge, ON(OVERLOAD, CLOSED, FORKED), (pool, SIZE_MAX, no_body, NULL))
+
+/* Multi-pools. */
+ROW(antpool_multi_new, no_pools, ALWAYS(ANTPOOL_ERR_INVALID_POOL_COUNT), (0, 0, 9, NULL, NULL))
+ROW(antpool_multi_new, huge_count, ALWAYS(ANTPOOL_ERR_INVALID_POOL_COUNT),
+    (SIZE_MAX, 1, 0, NULL, &made_multi))
+ROW(antpool_multi_new, garbage, ALWAYS(ANTPOOL_ERR_INVALID_STRATEGY),
+    (2, 0, UINT32_MAX, garbage_kind(), NULL))
+ROW(antpool_multi_new, null_out, ALWAYS(INVALID), (2, 1, 0, NULL, NULL))
+ROW(antpool_multi_new, zero, ALWAYS(INVALID), (2, 0, 0, NULL, &made_multi))
+ROW(antpool_multi_new, negative, ALWAYS(INVALID), (2, -2, 0, NULL, &made_multi))
+ROW(antpool_multi_new, huge, ALWAYS(INVALID), (2, HUGE_CAPACITY, 0, NULL, &made_multi))
+ROW(antpool_multi_new, garbage_options, ALWAYS(INVALID), (2, 1, 0, garbage_kind(), &made_multi))
+ROW(antpool_multi_new_with_func, no_pools, ALWAYS(ANTPOOL_ERR_INVALID_POOL_COUNT),
+    (0, 0, nothing, 9, NULL, NULL))
+ROW(antpool_multi_new_with_func, huge_count, ALWAYS(ANTPOOL_ERR_INVALID_POOL_COUNT),
+    (SIZE_MAX, 1, nothing, 0, NULL, &made_multi))
+ROW(antpool_multi_new_with_func, garbage, ALWAYS(ANTPOOL_ERR_INVALID_STRATEGY),
+    (2, 0, nothing, UINT32_MAX, garbage_kind(), NULL))
+ROW(antpool_multi_new_with_func, null_out, ALWAYS(INVALID), (2, 1, nothing, 0, NULL, NULL))
+ROW(antpool_multi_new_with_func, zero, ALWAYS(INVALID), (2, 0, nothing, 0, NULL, &made_multi))
+ROW(antpool_multi_new_with_func, negative, ALWAYS(INVALID), (2, -2, nothing, 0, NULL, &made_multi))
+ROW(antpool_multi_new_with_func, huge, ALWAYS(INVALID),
+    (2, HUGE_CAPACITY, nothing, 0, NULL, &made_multi))
+ROW(antpool_multi_new_with_func, garbage_options, ALWAYS(INVALID),
+    (2, 1, nothing, 0, garbage_kind(), &made_multi))
+ROW(antpool_multi_new_with_func, null_function, ALWAYS(NO_FUNCTION),
+    (2, 0, NULL, 1, garbage_kind(), NULL))
+ROW(antpool_multi_submit, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL))
+ROW(antpool_multi_submit, null_function, ALWAYS(INVALID), (some_multi(), NULL, NULL))
+ROW(antpool_try_multi_submit, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL))
+ROW(antpool_try_multi_submit, null_function, ALWAYS(INVALID), (some_multi(), NULL, NULL))
+ROW(antpool_multi_submit_timeout, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL, 0))
+ROW(antpool_multi_submit_timeout, null_function, ALWAYS(INVALID), (some_multi(), NULL, NULL, 0))
+ROW(antpool_multi_submit_timeout, zero, ALWAYS(OK), (some_multi(), nothing, NULL, 0))
+ROW(antpool_multi_submit_timeout, huge, ALWAYS(OK), (some_multi(), nothing, NULL, UINT64_MAX - 1))
+ROW(antpool_multi_invoke, null_handle, ALWAYS(INVALID), (NULL, NULL))
+ROW(antpool_multi_invoke, null_function, ALWAYS(NO_FUNCTION), (some_multi(), NULL))
+ROW(antpool_try_multi_invoke, null_handle, ALWAYS(INVALID), (NULL, NULL))
+ROW(antpool_try_multi_invoke, null_function, ALWAYS(NO_FUNCTION), (some_multi(), NULL))
+ROW(antpool_multi_invoke_timeout, null_handle, ALWAYS(INVALID), (NULL, NULL, 0))
+ROW(antpool_multi_invoke_timeout, null_function, ALWAYS(NO_FUNCTION), (some_multi(), NULL, 0))
+ROW(antpool_multi_invoke_timeout, zero, ALWAYS(NO_FUNCTION), (some_multi(), NULL, 0))
+ROW(antpool_multi_invoke_timeout, huge, ALWAYS(NO_FUNCTION), (some_multi(), NULL, UINT64_MAX))
+ROW(antpool_multi_capacity, null_handle, ALWAYS(0), (NULL))
+ROW(antpool_multi_capacity_by_index, null_handle, ALWAYS(INVALID), (NULL, 0, &figure))
+ROW(antpool_multi_capacity_by_index, null_figure, ALWAYS(INVALID), (some_multi(), 0, NULL))
+ROW(antpool_multi_capacity_by_index, beyond, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), 2, &figure))
+ROW(antpool_multi_capacity_by_index, huge, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), SIZE_MAX, &figure))
+ROW(antpool_multi_running, null_handle, ALWAYS(0), (NULL))
+ROW(antpool_multi_running_by_index, null_handle, ALWAYS(INVALID), (NULL, 0, &figure))
+ROW(antpool_multi_running_by_index, null_figure, ALWAYS(INVALID), (some_multi(), 0, NULL))
+ROW(antpool_multi_running_by_index, beyond, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), 2, &figure))
+ROW(antpool_multi_running_by_index, huge, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), SIZE_MAX, &figure))
+ROW(antpool_multi_available, null_handle, ALWAYS(0), (NULL))
+ROW(antpool_multi_available_by_index, null_handle, ALWAYS(INVALID), (NULL, 0, &figure))
+ROW(antpool_multi_available_by_index, null_figure, ALWAYS(INVALID), (some_multi(), 0, NULL))
+ROW(antpool_multi_available_by_index, beyond, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), 2, &figure))
+ROW(antpool_multi_available_by_index, huge, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), SIZE_MAX, &figure))
+ROW(antpool_multi_waiting, null_handle, ALWAYS(0), (NULL))
+ROW(antpool_multi_waiting_by_index, null_handle, ALWAYS(INVALID), (NULL, 0, &figure))
+ROW(antpool_multi_waiting_by_index, null_figure, ALWAYS(INVALID), (some_multi(), 0, NULL))
+ROW(antpool_multi_waiting_by_index, beyond, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), 2, &figure))
+ROW(antpool_multi_waiting_by_index, huge, ALWAYS(ANTPOOL_ERR_INVALID_POOL_INDEX),
+    (some_multi(), SIZE_MAX, &figure))
+ROW(antpool_multi_is_closed, null_handle, ALWAYS(true), (NULL))
+ROW(antpool_multi_tune, null_handle, ALWAYS(INVALID), (NULL, 1))
+ROW(antpool_multi_tune, zero, ALWAYS(INVALID), (some_multi(), 0))
+ROW(antpool_multi_tune, negative, ALWAYS(INVALID), (some_multi(), -1))
+ROW(antpool_multi_tune, huge, ALWAYS(INVALID), (some_multi(), HUGE_CAPACITY))
+ROW(antpool_multi_wait, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_multi_wait_timeout, null_handle, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_multi_wait_timeout, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_multi_wait_timeout, huge, ALWAYS(OK), (some_multi(), UINT64_MAX - 1))
+ROW(antpool_multi_release, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_multi_release_timeout, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_multi_release_timeout, huge, ALWAYS(INVALID), (NULL, UINT64_MAX - 1))
+ROW(antpool_multi_reboot, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_multi_destroy, null_handle, ALWAYS(OK), (NULL))
+
 /* Getters. */
 ROW(antpool_capacity, null_handle, ALWAYS(0), (NULL))
 ROW(antpool_running, null_handle, ALWAYS(0), (NULL))
 ROW(antpool_busy, null_handle, ALWAYS(0), (NULL))
 ROW(antpool_available, null_handle, ALWAYS(0), (NULL))
 ROW(antpool_waiting, null_handle, ALWAYS(0), (NULL))
+ROW(antpool_worker_index, outside_a_task, ALWAYS(1), () == SIZE_MAX)
+ROW(antpool_worker_index_limit, null_handle, ALWAYS(0), (NULL))
 ROW(antpool_is_closed, null_handle, ALWAYS(true), (NULL))
 ROW(antpool_get_stats, null_handle, ALWAYS(INVALID), (NULL, sized(sizeof stats)))
 ROW(antpool_get_stats, null_out, ALWAYS(INVALID), (pool, NULL))
@@ -120,23 +387,40 @@ ROW(antpool_get_stats, zero, ALWAYS(INVALID), (pool, sized(0)))
 ROW(antpool_get_stats, in_a_field, ALWAYS(INVALID), (pool, sized(sizeof stats - 1)))
 ROW(antpool_get_stats, huge, ALWAYS(INVALID), (pool, sized(SIZE_MAX)))
 
+ROW(antpool_dump, null_handle, ALWAYS(INVALID), (NULL, 2))
+ROW(antpool_dump, negative, ALWAYS(INVALID), (pool, -1))
+ROW(antpool_dump, garbage, ALWAYS(INVALID), (pool, 1 << 20))
+
 /* What changes and ends a pool. */
 ROW(antpool_tune, null_handle, ALWAYS(INVALID), (NULL, 1))
 ROW(antpool_tune, zero, ALWAYS(INVALID), (pool, 0))
 ROW(antpool_tune, negative, ALWAYS(INVALID), (pool, -1))
 ROW(antpool_tune, huge, ALWAYS(INVALID), (pool, HUGE_CAPACITY))
 ROW(antpool_tune, hugest, ALWAYS(INVALID), (pool, INT64_MAX))
+ROW(antpool_pause, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_resume, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_is_paused, null_handle, ALWAYS(false), (NULL))
+ROW(antpool_trim, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_set_expiry, null_handle, ALWAYS(INVALID), (NULL, -1))
+ROW(antpool_set_expiry, negative, ALWAYS(ANTPOOL_ERR_INVALID_EXPIRY), (pool, -1))
+ROW(antpool_set_expiry, most_negative, ALWAYS(ANTPOOL_ERR_INVALID_EXPIRY), (pool, INT64_MIN))
+ROW(antpool_set_expiry, zero, ON(OK, OK, FORKED), (pool, 0))
+ROW(antpool_set_expiry, huge, ON(OK, OK, FORKED), (pool, INT64_MAX))
 ROW(antpool_wait, null_handle, ALWAYS(INVALID), (NULL))
 ROW(antpool_wait_timeout, null_handle, ALWAYS(INVALID), (NULL, 0))
 ROW(antpool_wait_timeout, zero, ON(OK, OK, FORKED), (pool, 0))
 ROW(antpool_wait_timeout, huge, ON(OK, OK, FORKED), (pool, UINT64_MAX - 1))
 ROW(antpool_release, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_release_discard, null_handle, ALWAYS(INVALID), (NULL, nothing))
+ROW(antpool_release_discard, null_function, ON(OK, OK, FORKED), (pool, NULL))
 ROW(antpool_release_timeout, null_handle, ALWAYS(INVALID), (NULL, 0))
 ROW(antpool_release_timeout, zero, ON(OK, OK, FORKED), (pool, 0))
 ROW(antpool_release_timeout, huge, ON(OK, OK, FORKED), (pool, UINT64_MAX - 1))
 ROW(antpool_reboot, null_handle, ALWAYS(INVALID), (NULL))
 ROW(antpool_destroy, null_handle, ALWAYS(OK), (NULL))
 ROW(antpool_destroy, the_default_pool, ALWAYS(INVALID), (antpool_default()))
+ROW(antpool_destroy_later, null_handle, ALWAYS(OK), (NULL))
+ROW(antpool_destroy_later, the_default_pool, ALWAYS(INVALID), (antpool_default()))
 
 /* What has nothing to do with a pool. */
 ROW(antpool_options_init, null_out, ALWAYS(0), (NULL, sizeof(antpool_options_t)), 0)

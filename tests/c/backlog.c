@@ -9,10 +9,16 @@
 #define BACKLOG 10
 
 /* A sentence about both kinds of queue that are long enough. */
-#define SPEC_QUEUES(sentence)                                                          \
-    static void sentence(size_t queue);                                                \
-    SPEC(sentence##_if_the_queue_has_no_limit) { sentence(ANTPOOL_QUEUE_UNBOUNDED); }  \
-    SPEC(sentence##_if_the_queue_has_a_limit) { sentence(1000); }                      \
+#define SPEC_QUEUES(sentence)                  \
+    static void sentence(size_t queue);        \
+    SPEC(sentence##_if_the_queue_has_no_limit) \
+    {                                          \
+        sentence(ANTPOOL_QUEUE_UNBOUNDED);     \
+    }                                          \
+    SPEC(sentence##_if_the_queue_has_a_limit)  \
+    {                                          \
+        sentence(1000);                        \
+    }                                          \
     static void sentence(size_t queue)
 
 /*
@@ -58,7 +64,8 @@ SPEC_QUEUES(the_statistics_know_of_each_finished_task)
     options.disable_purge = true;
     held_t held;
     hold_after_a_backlog(&held, &options, queue);
-    EVENTUALLY(stats_of(held.pool).busy == 1); /* A task is completed just before its worker is free. */
+    /* A task is completed just before its worker is free. */
+    EVENTUALLY(stats_of(held.pool).busy == 1);
     CHECK_EQ(stats_of(held.pool).completed, BACKLOG + 2);
     antpool_stats_t stats = stats_of(held.pool);
     CHECK_EQ(stats.submitted, BACKLOG + 3);

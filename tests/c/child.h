@@ -7,6 +7,18 @@
 #include "spec.h"
 #include <errno.h>
 
+/* Leaves the sentence out where the child of a process with threads cannot start one. */
+static inline void child_starts_threads(void)
+{
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+    const bool cannot = true;
+#else
+    const bool cannot = false;
+#endif
+    spec_skip_if(cannot,
+                 "gcc's ThreadSanitizer takes the threads of a child for those of its parent");
+}
+
 typedef void (*child_fn)(void *arg);
 
 /* Starts a process that runs the function and then ends with 0, by _exit(). */

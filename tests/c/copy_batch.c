@@ -1,6 +1,6 @@
 /*
- * antpool_submit_copy() and its kin, which keep the argument inside the task, and
- * antpool_submit_batch() and its kin, which accept a prefix.
+ * The calls that keep a copy of the argument inside the task, such as antpool_submit_copy(), and those that
+ * submit several tasks, such as antpool_submit_batch().
  */
 #include "spec.h"
 

@@ -1,5 +1,5 @@
 /*
- * Calls from inside a pool's own tasks that could only wait for themselves: they are told so.
+ * Calls from inside a pool's own tasks that could only wait for themselves return an error instead.
  */
 #include "spec.h"
 
@@ -248,6 +248,44 @@ SPEC(too_many_callers_waiting_comes_before_deadlock)
     wait_and_destroy(pool);
     CHECK_EQ(count_get(&inner.told), 1);
     CHECK_EQ(count_get(&inner.accepted), 1);
+}
+
+/* ---- Callbacks of a carrier, which would stop its fibers if they waited ------------------------ */
+
+static struct {
+    count_t full;
+    count_t calls, told, ran;
+} callback;
+
+static void submit_in_callback(antpool_t *pool)
+{
+    if (count_add(&callback.calls, 1) != 1)
+        return;
+    count_wait(&callback.full, 1);
+    CHECK_STATUS(antpool_submit_timeout(pool, count_task, &callback.ran, 1), ANTPOOL_ERR_TIMED_OUT);
+    CHECK_STATUS(antpool_submit(pool, count_task, &callback.ran), ANTPOOL_ERR_DEADLOCK);
+    count_add(&callback.told, 1);
+}
+
+static void submit_in_hook(void *unused, antpool_t *pool, size_t index)
+{
+    (void)unused;
+    (void)index;
+    submit_in_callback(pool);
+}
+
+SPEC_FIBERS(a_hook_on_a_carrier_of_a_full_pool_is_told)
+{
+    antpool_options_t options = spec_options();
+    options.carriers = 1;
+    options.on_worker_start = submit_in_hook;
+    antpool_t *pool = spec_pool(2, &options);
+    for (int i = 0; i < 2; i++)
+        CHECK_STATUS(antpool_submit(pool, count_task, &callback.ran), ANTPOOL_OK);
+    count_add(&callback.full, 1);
+    wait_and_destroy(pool);
+    CHECK_EQ(count_get(&callback.told), 1);
+    CHECK_EQ(count_get(&callback.ran), 2);
 }
 
 /* ---- Waiting for the pool from inside it ----------------------------------------------------- */

@@ -1,5 +1,5 @@
 /*
- * antpool_destroy(): what becomes of tasks, of calls that are blocked, and of what a pool has used.
+ * antpool_destroy(): what happens to tasks, to calls that are blocked, and to what the pool has used.
  */
 #include "spec.h"
 

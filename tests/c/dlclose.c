@@ -59,7 +59,8 @@ SPEC(dlclose_with_idle_workers_is_safe)
         CHECK_EQ(library.wait(pool), ANTPOOL_OK);
         CHECK_EQ(__atomic_load_n(&done, __ATOMIC_SEQ_CST), 10);
         CHECK_EQ(dlclose(library.handle), 0);
-        EVENTUALLY(spec_threads() == before); /* They wake up, expire and end in code that is there. */
+        /* They wake up, expire and end in code that is there. */
+        EVENTUALLY(spec_threads() == before);
     }
 }
 

@@ -1,5 +1,5 @@
 /*
- * A panic handler and a logger that write down what they are told.
+ * A panic handler and a logger that keep what they get.
  */
 #ifndef ANTPOOL_SPEC_FAILURES_H
 #define ANTPOOL_SPEC_FAILURES_H
@@ -18,9 +18,11 @@ typedef struct failures_t {
     antpool_log_level_t level;
 } failures_t;
 
-#define FAILURES_INIT                                                                            \
-    {COUNT_INIT, COUNT_INIT, PTHREAD_MUTEX_INITIALIZER, {0, NULL, NULL, NULL, NULL}, 0, "", "", \
-     ANTPOOL_LOG_INFO}
+#define FAILURES_INIT                                                                              \
+    {                                                                                              \
+        COUNT_INIT, COUNT_INIT, PTHREAD_MUTEX_INITIALIZER, {0, NULL, NULL, NULL, NULL}, 0, "", "", \
+            ANTPOOL_LOG_INFO                                                                       \
+    }
 
 static inline void failures_handler(void *data, const antpool_panic_info_t *info)
 {

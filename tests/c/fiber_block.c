@@ -1,4 +1,4 @@
-/* antpool_block(): what blocks does so where it harms nobody; and what is said when it does not. */
+/* antpool_block(): a blocking function does not block the carrier; a task that does so is logged. */
 #include "spec.h"
 
 #include "failures.h"
@@ -342,6 +342,18 @@ SPEC_FIBERS(a_carrier_that_is_held_for_long_is_reported_once_in_the_life_of_a_po
     run_task(pool, hold_the_carrier, NULL);
     spec_destroy(pool);
     CHECK_EQ(count_get(&failures.logged), 1);
+}
+
+SPEC_FIBERS(a_carrier_that_is_held_while_its_pool_is_destroyed_is_reported_too)
+{
+    failures_t failures = FAILURES_INIT;
+    antpool_options_t options = failures_logged(&failures);
+    options.name = "ended";
+    antpool_t *pool = pool_with(options, 1);
+    CHECK_STATUS(antpool_submit(pool, hold_the_carrier, NULL), ANTPOOL_OK);
+    spec_destroy(pool);
+    CHECK_EQ(count_get(&failures.logged), 1);
+    CHECK(strncmp(failures.line, "ended: the task ", 16) == 0);
 }
 
 SPEC_MAIN()

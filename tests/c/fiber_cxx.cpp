@@ -57,8 +57,7 @@ antpool_stats_t run_many(antpool_task_fn task, antpool_options_t options)
 }
 
 // The same, where every task has to come to the end of its rounds by itself.
-template <void (*round_of)(long player, long round)>
-void play(void *arg)
+template <void (*round_of)(long player, long round)> void play(void *arg)
 {
     auto *player = static_cast<Player *>(arg);
     const auto rounds = static_cast<long>(spec_rounds(40));
@@ -72,8 +71,7 @@ void play(void *arg)
     CHECK_EQ(player->rounds, rounds);
 }
 
-template <void (*round_of)(long player, long round)>
-void play_on_many()
+template <void (*round_of)(long player, long round)> void play_on_many()
 {
     CHECK_EQ(run_many(play<round_of>, spec_options()).panicked, 0);
 }
@@ -138,8 +136,7 @@ void wait_and_throw_again(long player, long round)
 }
 
 // An exception inside the handler of another, and so on.
-template <int depth>
-void nest(long player, long round)
+template <int depth> void nest(long player, long round)
 {
     const std::string text = text_of(player, round) + ", depth " + std::to_string(depth);
     try {
@@ -231,8 +228,7 @@ struct ThrowsInside {
     }
 };
 
-template <typename Witness>
-void unwind_past(long player, long round)
+template <typename Witness> void unwind_past(long player, long round)
 {
     try {
         Witness witness{player, round};
@@ -258,8 +254,7 @@ SPEC(a_destructor_may_throw_catch_and_wait_while_an_exception_unwinds)
 
 namespace {
 
-template <bool waits_while_unwinding>
-void leave_by_exception(void *arg)
+template <bool waits_while_unwinding> void leave_by_exception(void *arg)
 {
     const long player = static_cast<Player *>(arg)->number;
     struct Guard {
@@ -346,6 +341,40 @@ void panic_past_a_wait(void *arg)
 SPEC(a_destructor_may_wait_while_a_panic_unwinds)
 {
     leave_on_many(panic_past_a_wait);
+}
+
+namespace {
+
+count_t ran = COUNT_INIT;
+
+void panic_past_a_submit(void *)
+{
+    struct Guard {
+        ~Guard()
+        {
+            CHECK_STATUS(antpool_submit(antpool_current(), count_task, &ran), ANTPOOL_ERR_DEADLOCK);
+        }
+    } guard;
+    antpool_panic("on purpose");
+}
+
+void ignore(void *, const antpool_panic_info_t *) {}
+
+} // namespace
+
+SPEC_FIBERS(a_submit_to_the_full_pool_while_a_panic_unwinds_does_not_stop_the_carrier)
+{
+    antpool_options_t options = spec_options();
+    options.carriers = 1;
+    options.panic_handler = ignore;
+    antpool_t *pool = spec_pool(2, &options);
+    gate_t gate = GATE_INIT;
+    spec_hold(pool, &gate, 1);
+    CHECK_STATUS(antpool_submit(pool, panic_past_a_submit, nullptr), ANTPOOL_OK);
+    EVENTUALLY(antpool_busy(pool) == 1);
+    gate_open(&gate);
+    spec_destroy(pool);
+    CHECK_EQ(count_get(&ran), 0);
 }
 
 SPEC_MAIN()

@@ -1,4 +1,4 @@
-/* Who waits for descriptors: many at a time, for one or for many, and when they are closed. */
+/* Waiting for descriptors: many tasks at a time, for one or for many, and while they are closed. */
 #include "spec.h"
 
 #include "failures.h"

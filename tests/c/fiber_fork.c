@@ -1,4 +1,4 @@
-/* fork() and exit() while fibers are put aside. */
+/* fork() and exit() while fibers are suspended. */
 #include "spec.h"
 
 #include "child.h"
@@ -57,8 +57,7 @@ static void wait_in_child(void *arg)
     CHECK_STATUS(antpool_wait_fd(ends[0], READ, 5, NULL), ANTPOOL_ERR_TIMED_OUT);
     CHECK_GE(spec_now() - before, 10 * MS);
     CHECK_EQ(write(ends[1], "x", 1), 1);
-    CHECK_STATUS(antpool_wait_fd(ends[0], READ, ANTPOOL_WAIT_FOREVER, NULL),
-                 ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait_fd(ends[0], READ, ANTPOOL_WAIT_FOREVER, NULL), ANTPOOL_OK);
     long called = 0;
     CHECK_STATUS(antpool_block(tally_task, &called), ANTPOOL_OK);
     CHECK_EQ(called, 1);

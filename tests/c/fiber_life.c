@@ -1,4 +1,4 @@
-/* The life of a pool whose fibers are put aside: its end, its size, and fibers that are lost. */
+/* The life of a pool whose fibers are suspended: its end, its size, and fibers that are lost. */
 #include "spec.h"
 
 #include "failures.h"
@@ -8,8 +8,7 @@ enum { FEW = 100 };
 
 static void wait_until_readable(void *fd)
 {
-    CHECK_STATUS(antpool_wait_fd(*(int *)fd, READ, ANTPOOL_WAIT_FOREVER, NULL),
-                 ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait_fd(*(int *)fd, READ, ANTPOOL_WAIT_FOREVER, NULL), ANTPOOL_OK);
 }
 
 /* ---- Closing -------------------------------------------------------------------------------- */

@@ -1,4 +1,4 @@
-/* Sleeping and giving way: never early, in order, and without the carrier. */
+/* Sleeping and yielding: never early, in order, and without blocking the carrier. */
 #include "spec.h"
 
 #include "failures.h"
@@ -256,7 +256,7 @@ static void take_turns(void *arg)
     }
 }
 
-SPEC_FIBERS(fibers_that_give_way_take_turns)
+SPEC_FIBERS(fibers_that_yield_take_turns)
 {
     long players[PLAYERS];
     antpool_t *pool = fiber_pool(PLAYERS, 1);
@@ -269,7 +269,7 @@ SPEC_FIBERS(fibers_that_give_way_take_turns)
         CHECK_EQ(game.turns[i], game.turns[i - PLAYERS]);
 }
 
-static void give_way_until_set(void *arg)
+static void yield_until_set(void *arg)
 {
     while (tally_get((const long *)arg) == 0)
         antpool_yield();
@@ -285,8 +285,8 @@ SPEC(a_task_that_keeps_giving_way_holds_up_neither_sleepers_nor_new_tasks)
 {
     long set = 0, set_later = 0;
     antpool_t *pool = fiber_pool(3, 1);
-    CHECK_STATUS(antpool_submit(pool, give_way_until_set, &set), ANTPOOL_OK);
-    CHECK_STATUS(antpool_submit(pool, give_way_until_set, &set_later), ANTPOOL_OK);
+    CHECK_STATUS(antpool_submit(pool, yield_until_set, &set), ANTPOOL_OK);
+    CHECK_STATUS(antpool_submit(pool, yield_until_set, &set_later), ANTPOOL_OK);
     CHECK_STATUS(antpool_submit(pool, sleep_then_set, &set), ANTPOOL_OK);
     EVENTUALLY(tally_get(&set) == 1);
     CHECK_STATUS(antpool_submit(pool, tally_task, &set_later), ANTPOOL_OK);

@@ -21,7 +21,7 @@ static antpool_t *pool_with_stack(size_t stack_size, int64_t capacity)
 
 /* ---- How much ------------------------------------------------------------------------------- */
 
-/* Writes to each page of so many bytes of stack, is put aside, and finds them as they were. */
+/* Writes to each page of this number of bytes of stack, is suspended, and finds them unchanged. */
 __attribute__((noinline)) static void use_stack(void *arg)
 {
     const size_t size = *(const size_t *)arg;

@@ -1,10 +1,10 @@
-/* What is a fiber's own across a suspension, and what is its carrier's. */
+/* What belongs to a fiber across a suspension, and what belongs to its carrier. */
 #include "spec.h"
 
 #include "failures.h"
 #include "fiber_tools.h"
 
-/* ---- Each way of being put aside ------------------------------------------------------------ */
+/* ---- Each way of being suspended ------------------------------------------------------------ */
 
 /* What the ways below need: a full pool to submit to, a busy one to wait for, a descriptor. */
 typedef struct surroundings_t {

@@ -1,6 +1,6 @@
 /*
- * What the sentences about fibers are made of: they must not block a carrier, so they count without
- * locks and wait by being put aside.
+ * The parts of sentences about fibers. They must not block a carrier, so they count without locks and wait by
+ * suspending themselves.
  */
 #ifndef ANTPOOL_SPEC_FIBER_TOOLS_H
 #define ANTPOOL_SPEC_FIBER_TOOLS_H
@@ -11,7 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 
-/* A pool of fibers (or threads, as the sentence is run) on so many carriers. */
+/* A pool of fibers (or threads, as the sentence is run) on this number of carriers. */
 static inline antpool_t *fiber_pool(int64_t capacity, size_t carriers)
 {
     antpool_options_t options = spec_options();
@@ -21,7 +21,7 @@ static inline antpool_t *fiber_pool(int64_t capacity, size_t carriers)
 
 /* ---- Numbers that tasks share --------------------------------------------------------------- */
 
-/* Adds, and gives the sum. */
+/* Adds, and returns the sum. */
 static inline long tally_add(long *tally, long more)
 {
     return __atomic_add_fetch(tally, more, __ATOMIC_SEQ_CST);
@@ -38,7 +38,7 @@ static inline void tally_task(void *tally)
     tally_add((long *)tally, 1);
 }
 
-/* Waits, on a fiber without its carrier, until a tally is as large. */
+/* Waits until a tally has this value. On a fiber it does not block the carrier. */
 static inline void tally_await(const long *tally, long at_least)
 {
     EVENTUALLY(tally_get(tally) >= at_least);
@@ -71,7 +71,7 @@ static inline int new_eventfd(void)
 
 /* ---- A dam ---------------------------------------------------------------------------------- */
 
-/* What any number of fibers can wait for without looking at it again and again: a busy pool. */
+/* A latch for any number of fibers, which do not poll: it is a busy pool. */
 typedef struct dam_t {
     antpool_t *pool;
     long open;
@@ -111,10 +111,10 @@ static inline void submit_times(antpool_t *pool, antpool_task_fn fn, void *arg, 
 }
 
 /* Submits one task for each element of an array. */
-#define SUBMIT_EACH(pool, fn, array, count)                                              \
-    do {                                                                                 \
-        for (long each = 0; each < (long)(count); each++)                                \
-            CHECK_STATUS(antpool_submit((pool), (fn), &(array)[each]), ANTPOOL_OK);      \
+#define SUBMIT_EACH(pool, fn, array, count)                                         \
+    do {                                                                            \
+        for (long each = 0; each < (long)(count); each++)                           \
+            CHECK_STATUS(antpool_submit((pool), (fn), &(array)[each]), ANTPOOL_OK); \
     } while (0)
 
 /* Waits for all tasks of a pool, and ends it. */

@@ -1,10 +1,11 @@
-/* What antpool_wait_fd() says about each kind of descriptor, in tasks and outside any pool. */
+/* What antpool_wait_fd() returns for each kind of descriptor, in tasks and outside any pool. */
 #include "spec.h"
 
 #include "failures.h"
 #include "fiber_tools.h"
 #include <arpa/inet.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
@@ -328,6 +329,108 @@ static void wait_as_it_was(void *unused)
 SPEC(a_wait_does_not_change_the_descriptor)
 {
     everywhere(wait_as_it_was);
+}
+
+/* ---- Told apart ------------------------------------------------------------------------------- */
+
+static struct {
+    int fd;
+    count_t waiting;
+    antpool_status_t reader, writer;
+} apart = {0, COUNT_INIT, ANTPOOL_ERR_UNSUPPORTED, ANTPOOL_ERR_UNSUPPORTED};
+
+static void read_apart(void *unused)
+{
+    (void)unused;
+    count_add(&apart.waiting, 1);
+    apart.reader = antpool_wait_fd(apart.fd, READ, ANTPOOL_WAIT_FOREVER, NULL);
+}
+
+static void write_apart(void *unused)
+{
+    (void)unused;
+    count_add(&apart.waiting, 1);
+    apart.writer = antpool_wait_fd(apart.fd, WRITE, ANTPOOL_WAIT_FOREVER, NULL);
+}
+
+/* The socket is closed, but for a duplicate, and its number is given to another, while two wait. */
+SPEC_FIBERS(a_waiter_is_not_told_of_the_descriptor_that_has_the_number_now)
+{
+    int first[2], second[2];
+    const char zeros[4096] = {0};
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, first), 0);
+    CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, second), 0);
+    apart.fd = first[0];
+    while (send(apart.fd, zeros, sizeof zeros, MSG_DONTWAIT) > 0)
+        continue;
+    CHECK_GE(dup(apart.fd), 0);
+    antpool_t *pool = fiber_pool(4, 1);
+    CHECK_STATUS(antpool_submit(pool, read_apart, NULL), ANTPOOL_OK);
+    CHECK_STATUS(antpool_submit(pool, write_apart, NULL), ANTPOOL_OK);
+    count_wait(&apart.waiting, 2);
+    count_t free = COUNT_INIT;
+    CHECK_STATUS(antpool_submit(pool, count_task, &free), ANTPOOL_OK);
+    count_wait(&free, 1); /* The only carrier is free: both wait. */
+    CHECK_EQ(dup2(second[0], apart.fd), apart.fd);
+    put(first[1]);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_STATUS(apart.reader, ANTPOOL_OK);
+    CHECK_STATUS(apart.writer, ANTPOOL_ERR_INVALID_ARGUMENT);
+    spec_destroy(pool);
+}
+
+/* ---- No further descriptors ------------------------------------------------------------------- */
+
+static int last_ends[2];
+
+static void *put_later(void *unused)
+{
+    spec_sleep_ms(20);
+    put(last_ends[1]);
+    return unused;
+}
+
+/* A fiber that has to wait needs descriptors of the library's own. */
+static void find_ready_ones(void *unused)
+{
+    (void)unused;
+    put(last_ends[1]);
+    CHECK_EQ(ready(last_ends[0], READ), READ);
+    get(last_ends[0]);
+    uint32_t found = UNTOUCHED;
+    CHECK_STATUS(antpool_wait_fd(last_ends[0], READ, 3, &found), ANTPOOL_ERR_NO_MEMORY);
+    CHECK_EQ(found, UNTOUCHED);
+}
+
+static void wait_without_descriptors_of_our_own(void)
+{
+    check_not_ready(last_ends[0], READ);
+    CHECK_EQ(ready(last_ends[1], WRITE), WRITE);
+    put(last_ends[1]);
+    CHECK_EQ(ready(last_ends[0], READ), READ);
+    get(last_ends[0]);
+    pthread_t thread = spec_thread(put_later, NULL);
+    CHECK_EQ(ready(last_ends[0], READ), READ);
+    spec_join(thread);
+    get(last_ends[0]);
+    uint32_t found = UNTOUCHED;
+    CHECK_STATUS(antpool_wait_fd(INT_MAX, READ, 0, &found), ANTPOOL_ERR_INVALID_ARGUMENT);
+    CHECK_EQ(found, UNTOUCHED);
+}
+
+/* As a process has it in a sandbox that it has entered when it had opened all it needs. */
+SPEC_FIBERS(descriptors_are_waited_for_where_none_may_be_opened)
+{
+    struct rlimit before;
+    CHECK_EQ(pipe(last_ends), 0);
+    CHECK_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+    const struct rlimit none = {0, before.rlim_max};
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+    wait_without_descriptors_of_our_own();
+    antpool_t *pool = fiber_pool(1, 1);
+    run_task(pool, find_ready_ones, NULL);
+    spec_destroy(pool);
+    CHECK_EQ(setrlimit(RLIMIT_NOFILE, &before), 0); /* What looks for leaks opens files. */
 }
 
 SPEC_MAIN()

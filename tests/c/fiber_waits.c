@@ -1,4 +1,4 @@
-/* Calls of a pool that wait, made by fibers: they put the fiber aside and never the carrier. */
+/* Calls of a pool that wait, made by fibers: they suspend the fiber and never block its carrier. */
 #include "spec.h"
 
 #include "failures.h"
@@ -6,7 +6,7 @@
 
 enum { MANY = 50 };
 
-/* A pool of fibers or of threads, whatever the sentence is run for. */
+/* A pool of fibers or of threads, as the sentence is run. */
 static antpool_t *other_pool(int of_fibers, int64_t capacity)
 {
     antpool_options_t options = ANTPOOL_OPTIONS_INIT;

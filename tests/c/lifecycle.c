@@ -265,4 +265,38 @@ SPEC(the_default_pool_is_not_to_be_destroyed)
     CHECK_EQ(count_get(&done), 1);
 }
 
+/* ---- A thread's own end ----------------------------------------------------------------------- */
+
+static struct {
+    pthread_key_t key;
+    gate_t gate;
+} slow_end = {0, GATE_INIT};
+
+static void end_slowly(void *unused)
+{
+    gate_task(&slow_end.gate);
+    (void)unused;
+}
+
+static void have_a_slow_end(void *unused)
+{
+    (void)unused;
+    CHECK_EQ(pthread_setspecific(slow_end.key, &slow_end), 0);
+}
+
+SPEC(a_release_with_a_limit_waits_no_longer_for_destructors_of_the_host)
+{
+    spec_skip_if(FIBERS_ARE_THREADS, "TSan does not know a thread any more that runs destructors");
+    CHECK_EQ(pthread_key_create(&slow_end.key, end_slowly), 0);
+    antpool_t *pool = spec_pool(1, NULL);
+    CHECK_STATUS(antpool_submit(pool, have_a_slow_end, NULL), ANTPOOL_OK);
+    CHECK_STATUS(antpool_release_timeout(pool, 20), ANTPOOL_ERR_TIMED_OUT);
+    count_wait(&slow_end.gate.arrived, 1);
+    CHECK_STATUS(antpool_release_timeout(pool, 20), ANTPOOL_ERR_TIMED_OUT);
+    gate_open(&slow_end.gate);
+    CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    CHECK_STATUS(antpool_release_timeout(pool, 0), ANTPOOL_ERR_CLOSED);
+    spec_destroy(pool);
+}
+
 SPEC_MAIN()

@@ -1,6 +1,5 @@
 /*
- * What the pool allocates: this program's malloc() and its kin stand before those of the C library,
- * and count.
+ * What the pool allocates: this program has a malloc() of its own, and the like, which count.
  */
 #include "spec.h"
 

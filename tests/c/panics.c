@@ -1,4 +1,4 @@
-/* How tasks fail, who is told, and that the pool goes on. */
+/* How tasks fail, which handler is called, and that the pool goes on. */
 #include "spec.h"
 
 #include "failures.h"

@@ -135,7 +135,8 @@ SPEC(destructors_run_before_the_handler_is_called)
     const antpool_task_fn leavers[] = {
         leave_with_witness<leave_by_exception>,
         leave_with_witness<leave_by_panic>,
-#if !defined(_LIBCPP_VERSION) // Whose unwinder is not the one that glibc ends threads with: a crash anywhere.
+// libc++ comes with another unwinder than the one that glibc ends threads with: that crashes anywhere.
+#if !defined(_LIBCPP_VERSION)
         leave_with_witness<leave_by_thread_exit>,
 #endif
     };
@@ -203,10 +204,13 @@ SPEC(a_message_said_before_an_exception_stands)
 {
     failures_t failures = FAILURES_INIT;
     antpool_t *pool = handled_pool(1, &failures);
-    run_task(pool, [](void *) {
-        antpool_task_fail("said before");
-        throw std::runtime_error("thrown after");
-    }, nullptr);
+    run_task(
+        pool,
+        [](void *) {
+            antpool_task_fail("said before");
+            throw std::runtime_error("thrown after");
+        },
+        nullptr);
     CHECK_EQ(count_get(&failures.handled), 1);
     CHECK_TEXT(failures.message, "said before");
     spec_destroy(pool);

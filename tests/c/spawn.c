@@ -1,4 +1,4 @@
-/* What callers are told while the system refuses workers, and how they get in all the same. */
+/* What callers get while the system refuses workers, and how their tasks are accepted all the same. */
 #include "spec.h"
 
 #include "failures.h"

@@ -1,5 +1,5 @@
 /*
- * What every test program of this directory is built on. Include it first.
+ * The base of every test program of this directory. Include it first.
  *
  *     SPEC(a_closed_pool_accepts_nothing)
  *     {
@@ -10,18 +10,17 @@
  *     }
  *     SPEC_MAIN()
  *
- * A sentence registers itself and runs in a process of its own, once for each kind of worker; one
- * that promises something of one kind only says so by SPEC_THREADS or SPEC_FIBERS. A check that
- * fails, on whichever thread, ends that process; so does the watchdog, after 60 seconds
- * times ANTPOOL_TEST_TIMEOUT_SCALE, with the stacks of all threads where gdb is installed.
- * A program runs all its sentences, or those it is given as arguments; an argument that is a number
- * is spec_argument() to them, and gives them 50 microseconds more for each unit.
+ * A sentence registers itself and runs in a process of its own, once for each kind of worker. A sentence
+ * about one kind only is a SPEC_THREADS or SPEC_FIBERS. A check that fails, on any thread, ends that
+ * process. So does the watchdog after 60 seconds times ANTPOOL_TEST_TIMEOUT_SCALE; where gdb is
+ * installed, it prints the stacks of all threads.
+ * A program runs all its sentences, or those that its arguments name. An argument that is a number is
+ * spec_argument() to the sentences, and gives them 50 microseconds more for each unit.
  *
- * A sentence that cannot be looked at where it runs leaves itself out by spec_skip_if(), which is
- * counted in the last line.
+ * A sentence that cannot be tested in its environment calls spec_skip_if(); the last line counts it.
  *
- * tools.h, which this file includes, has what sentences are made of: counts, gates, pools, callers;
- * threads.h a look at the threads of the process, and calls that block.
+ * tools.h, which this file includes, has the parts of sentences: counts, gates, pools, callers.
+ * threads.h inspects the threads of the process, and has calls that block.
  */
 #ifndef ANTPOOL_SPEC_H
 #define ANTPOOL_SPEC_H
@@ -73,14 +72,14 @@ static long spec_number = -1;
 #define SPEC(sentence) SPEC_REGISTER(sentence, ANY_KIND)
 #define SPEC_THREADS(sentence) SPEC_REGISTER(sentence, ANTPOOL_WORKER_THREAD)
 #define SPEC_FIBERS(sentence) SPEC_REGISTER(sentence, ANTPOOL_WORKER_FIBER)
-#define SPEC_REGISTER(sentence, only)                                           \
-    static void sentence(void);                                                 \
-    __attribute__((constructor)) static void spec_register_##sentence(void)     \
-    {                                                                           \
-        static spec_sentence entry = {#sentence, sentence, only, NULL};         \
-        *spec_end = &entry;                                                     \
-        spec_end = &entry.next;                                                 \
-    }                                                                           \
+#define SPEC_REGISTER(sentence, only)                                       \
+    static void sentence(void);                                             \
+    __attribute__((constructor)) static void spec_register_##sentence(void) \
+    {                                                                       \
+        static spec_sentence entry = {#sentence, sentence, only, NULL};     \
+        *spec_end = &entry;                                                 \
+        spec_end = &entry.next;                                             \
+    }                                                                       \
     static void sentence(void)
 
 /* How much slower than on its own the program runs (valgrind, sanitizers): 1 or more. */
@@ -320,9 +319,9 @@ static inline int spec_main(int argc, char **argv)
     return failed == 0 && passed + skipped > 0 ? 0 : 1;
 }
 
-#define SPEC_MAIN()                  \
-    int main(int argc, char **argv)  \
-    {                                \
+#define SPEC_MAIN()                   \
+    int main(int argc, char **argv)   \
+    {                                 \
         return spec_main(argc, argv); \
     }
 

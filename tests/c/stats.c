@@ -1,6 +1,6 @@
 /*
- * antpool_get_stats() and the getters: what each figure says, and that one look at them fits
- * together while everything moves.
+ * antpool_get_stats() and the getters: what each figure means, and that a snapshot is consistent while
+ * everything changes.
  */
 #include "spec.h"
 #include <stddef.h>
@@ -226,7 +226,7 @@ static void *produce(void *unused)
 {
     for (unsigned i = 0; !__atomic_load_n(&busy.stop, __ATOMIC_RELAXED); i++) {
         antpool_status_t status =
-            i % 3 == 0 ? antpool_try_submit(busy.pool, count_task, &busy.done)
+            i % 3 == 0   ? antpool_try_submit(busy.pool, count_task, &busy.done)
             : i % 3 == 1 ? antpool_submit_timeout(busy.pool, count_task, &busy.done, 1)
                          : antpool_submit(busy.pool, i % 64 ? count_task : fail, &busy.done);
         CHECK(status == ANTPOOL_OK || i % 3 != 2);

@@ -12,7 +12,10 @@ typedef struct status_row_t {
 } status_row_t;
 
 /* The numbers are part of the ABI: programs in other languages have copied them. */
-#define STATUS(status, number) {status, number, #status}
+#define STATUS(status, number)  \
+    {                           \
+        status, number, #status \
+    }
 static const status_row_t statuses[] = {
     STATUS(ANTPOOL_OK, 0),
     STATUS(ANTPOOL_ERR_INVALID_ARGUMENT, 1),
@@ -32,6 +35,8 @@ static const status_row_t statuses[] = {
     STATUS(ANTPOOL_ERR_CANCELED, 15),
     STATUS(ANTPOOL_ERR_ALREADY_STARTED, 16),
     STATUS(ANTPOOL_ERR_UNSUPPORTED, 17),
+    STATUS(ANTPOOL_ERR_TASK_FAILED, 18),
+    STATUS(ANTPOOL_ERR_BUSY, 19),
 };
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 

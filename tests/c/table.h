@@ -58,17 +58,17 @@ static inline void row_register(row_t *row)
 
 /* A row whose call and answers are known. */
 #define TABLE_ROW(function, about, ...) TABLE_ROW_(function, about, __VA_ARGS__)
-#define TABLE_ROW_(function, about, a, b, c, d, ...)                                       \
-    static long long call_##function##_##about(antpool_t *pool)                            \
-    {                                                                                      \
-        (void)pool;                                                                        \
-        return (long long)(function __VA_ARGS__);                                          \
-    }                                                                                      \
-    __attribute__((constructor)) static void row_##function##_##about(void)                \
-    {                                                                                      \
-        static row_t row = {                                                               \
-            #function, #about, __LINE__, {a, b, c, d}, call_##function##_##about, NULL};   \
-        row_register(&row);                                                                \
+#define TABLE_ROW_(function, about, a, b, c, d, ...)                                              \
+    static long long call_##function##_##about(antpool_t *pool)                                   \
+    {                                                                                             \
+        (void)pool;                                                                               \
+        return (long long)(function __VA_ARGS__);                                                 \
+    }                                                                                             \
+    __attribute__((constructor)) static void row_##function##_##about(void)                       \
+    {                                                                                             \
+        static row_t row = {#function, #about, __LINE__, {a, b, c, d}, call_##function##_##about, \
+                            NULL};                                                                \
+        row_register(&row);                                                                       \
     }
 
 static inline void row_check(const char *file, const row_t *row, int situation,

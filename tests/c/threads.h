@@ -50,7 +50,7 @@ typedef struct call_t {
     antpool_t *pool;
     uint64_t timeout_ms;
     pthread_t thread;
-    long tid; /* of the thread, once it is about to call */
+    long tid;                /* of the thread, once it is about to call */
     antpool_status_t status; /* valid after call_join() */
     uint64_t took;           /* nanoseconds; likewise */
 } call_t;
@@ -79,8 +79,7 @@ static inline bool spec_sleeps(long tid)
 }
 
 /* Starts a call that has to block, and returns when its thread has slept for a while. */
-static inline void call_block_in(call_t *call,
-                                 antpool_status_t (*function)(antpool_t *, uint64_t),
+static inline void call_block_in(call_t *call, antpool_status_t (*function)(antpool_t *, uint64_t),
                                  antpool_t *pool, uint64_t timeout_ms)
 {
     long tid = 0;

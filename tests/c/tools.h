@@ -1,6 +1,6 @@
 /*
- * What the sentences of the test programs are made of: numbers to wait for, gates that hold tasks
- * back, pools, submits from threads of their own.
+ * The parts of sentences: numbers to wait for, gates that hold tasks back, pools, submits from threads of
+ * their own.
  */
 #ifndef ANTPOOL_SPEC_TOOLS_H
 #define ANTPOOL_SPEC_TOOLS_H
@@ -21,14 +21,21 @@ static inline void spec_needs_true_fibers(void)
     spec_skip_if(FIBERS_ARE_THREADS && spec_on_fibers(), "fibers are threads here");
 }
 
-/* Whether the caller is a task on a fiber: what blocks there without the library knowing blocks
+/* Leaves the sentence out where a task would end its thread on a fiber that ThreadSanitizer knows: for that the
+ * thread itself has ended then. */
+static inline void spec_ends_a_thread(void)
+{
+    spec_skip_if(FIBERS_ARE_THREADS && spec_on_fibers(), "no thread may end on a fiber here");
+}
+
+/* Whether the caller is a task on a fiber. A call that blocks there without the library knowing blocks
  * every other fiber of its carrier. */
 static inline bool spec_in_fiber(void)
 {
     return spec_on_fibers() && antpool_current() != NULL;
 }
 
-/* Lets some time pass between two looks at something. */
+/* Lets some time pass before the caller polls again. */
 static inline void spec_nap(void)
 {
     if (spec_in_fiber())
@@ -37,7 +44,7 @@ static inline void spec_nap(void)
         spec_sleep_ms(1);
 }
 
-/* Waits until the condition holds; that it never does is for the watchdog to find. */
+/* Waits until the condition holds. If it never does, the watchdog ends the sentence. */
 #define EVENTUALLY(condition) \
     do {                      \
         while (!(condition))  \
@@ -53,9 +60,12 @@ typedef struct count_t {
     long value;
 } count_t;
 
-#define COUNT_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
+#define COUNT_INIT                                             \
+    {                                                          \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 \
+    }
 
-/* Adds, and gives the sum. */
+/* Adds, and returns the sum. */
 static inline long count_add(count_t *count, long more)
 {
     CHECK_EQ(pthread_mutex_lock(&count->mutex), 0);
@@ -95,7 +105,7 @@ static inline void nothing(void *arg)
     (void)arg;
 }
 
-/* What holds tasks back: each takes one ticket to pass, and waits until there is one. */
+/* A semaphore that counts its visitors: each task takes one ticket to pass, and waits until there is one. */
 typedef struct gate_t {
     count_t arrived;
     count_t passed;
@@ -104,7 +114,10 @@ typedef struct gate_t {
     long tickets;
 } gate_t;
 
-#define GATE_INIT {COUNT_INIT, COUNT_INIT, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
+#define GATE_INIT                                                                      \
+    {                                                                                  \
+        COUNT_INIT, COUNT_INIT, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0 \
+    }
 
 /* Takes a ticket if there is one. */
 static inline bool gate_take(gate_t *gate)
@@ -133,7 +146,7 @@ static inline void gate_task(void *arg)
     count_add(&gate->passed, 1);
 }
 
-/* Lets as many pass, now or when they come. */
+/* Lets this number of tasks pass, now or when they come. */
 static inline void gate_let(gate_t *gate, long tickets)
 {
     CHECK_EQ(pthread_mutex_lock(&gate->mutex), 0);
@@ -148,11 +161,10 @@ static inline void gate_open(gate_t *gate)
     gate_let(gate, 1000000000);
 }
 
-/* What so many tasks can only leave together, as often as so many come: it shows that all of them
- * run at the same time. */
+/* A barrier: its tasks leave it together, which shows that all of them run at the same time. */
 typedef struct meeting_t {
     count_t here;
-    long tasks; /* as many at a time */
+    long tasks; /* at a time */
     count_t met;
 } meeting_t;
 
@@ -190,7 +202,7 @@ static inline antpool_t *spec_pool(int64_t capacity, const antpool_options_t *op
     return pool;
 }
 
-/* How many threads so many workers are on that have been started one after the other. */
+/* The number of threads of this number of workers, which have been started one after the other. */
 static inline long spec_threads_for(long workers, const antpool_options_t *options)
 {
     const long carriers = (long)options->carriers;

@@ -132,6 +132,78 @@ SPEC(shrinking_takes_no_worker_from_an_accepted_task)
     spec_destroy(pool);
 }
 
+/* ---- At once --------------------------------------------------------------------------------- */
+
+static struct {
+    long now, most;
+} at_once;
+
+static void count_at_once(void *gate)
+{
+    long now = __atomic_add_fetch(&at_once.now, 1, __ATOMIC_SEQ_CST);
+    long most = __atomic_load_n(&at_once.most, __ATOMIC_RELAXED);
+    while (now > most && !__atomic_compare_exchange_n(&at_once.most, &most, now, false,
+                                                      __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
+    if (gate != NULL)
+        gate_task(gate);
+    __atomic_sub_fetch(&at_once.now, 1, __ATOMIC_SEQ_CST);
+}
+
+SPEC(tasks_submitted_after_a_shrink_run_no_more_at_once_than_the_new_capacity)
+{
+    enum { FROM = 16, TASKS = 40 };
+    antpool_options_t options = spec_options();
+    options.queue_capacity = 1000;
+    options.disable_purge = true;
+    options.carriers = 2;
+    const long on_their_way = spec_on_fibers() ? (long)options.carriers : 0;
+    antpool_t *pool = spec_pool(FROM, &options);
+    for (size_t round = 0; round < spec_rounds(100); round++) {
+        const int64_t to = 1 + (int64_t)round % 3;
+        gate_t gate = GATE_INIT;
+        CHECK_STATUS(antpool_tune(pool, FROM), ANTPOOL_OK);
+        spec_hold(pool, &gate, FROM);
+        gate_open(&gate);
+        if (round % 2 == 0) /* Else the workers are on their way back. */
+            CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+        else
+            count_wait(&gate.passed, FROM);
+        CHECK_STATUS(antpool_tune(pool, to), ANTPOOL_OK);
+        CHECK_LE(antpool_running(pool), FROM);
+        at_once.most = 0;
+        gate_t later = GATE_INIT;
+        for (int i = 0; i < TASKS; i++)
+            CHECK_STATUS(antpool_submit(pool, count_at_once, i < to ? &later : NULL), ANTPOOL_OK);
+        count_wait(&later.arrived, to);
+        gate_open(&later);
+        CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+        CHECK_LE(to, at_once.most);
+        CHECK_LE(at_once.most, to + on_their_way);
+    }
+    spec_destroy(pool);
+}
+
+SPEC(a_shrink_that_is_taken_back_leaves_every_task_and_worker_in_place)
+{
+    antpool_options_t options = spec_options();
+    options.queue_capacity = 100;
+    antpool_t *pool = spec_pool(8, &options);
+    for (size_t round = 0; round < spec_rounds(200); round++) {
+        gate_t gate = GATE_INIT;
+        CHECK_STATUS(antpool_tune(pool, 1), ANTPOOL_OK);
+        for (int i = 0; i < 20; i++)
+            CHECK_STATUS(antpool_submit(pool, gate_task, &gate), ANTPOOL_OK);
+        CHECK_STATUS(antpool_tune(pool, 8), ANTPOOL_OK);
+        count_wait(&gate.arrived, 8);
+        CHECK_STATUS(antpool_tune(pool, 2), ANTPOOL_OK);
+        gate_open(&gate);
+        CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+        CHECK_EQ(count_get(&gate.passed), 20);
+    }
+    spec_destroy(pool);
+}
+
 /* ---- A submit after tune --------------------------------------------------------------------- */
 
 enum { HIGH = 8, LOW = 2, PRODUCERS = 4 };

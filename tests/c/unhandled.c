@@ -43,6 +43,33 @@ static int lines_with(const char *text, const char *words)
     return lines;
 }
 
+static void fail_in_several_lines(void *unused)
+{
+    (void)unused;
+    antpool_task_fail("one\nantpool: forged\r\x1b[2J end");
+}
+
+SPEC(a_message_of_several_lines_is_logged_in_one)
+{
+    failures_t failures = FAILURES_INIT;
+    antpool_options_t options = failures_logged(&failures);
+    antpool_t *pool = spec_pool(1, &options);
+    run_task(pool, fail_in_several_lines, NULL);
+    spec_destroy(pool);
+    CHECK_TEXT(failures.line, "a task failed: one\\nantpool: forged\\r\\u{1b}[2J end");
+}
+
+SPEC(the_lines_of_a_pool_that_has_a_name_begin_with_it)
+{
+    failures_t failures = FAILURES_INIT;
+    antpool_options_t options = failures_logged(&failures);
+    options.name = "mail";
+    antpool_t *pool = spec_pool(1, &options);
+    run_task(pool, fail_in_several_lines, NULL);
+    spec_destroy(pool);
+    CHECK(strncmp(failures.line, "mail: a task failed: one", 24) == 0);
+}
+
 SPEC(without_a_logger_the_line_goes_to_stderr)
 {
     char said[4096];

@@ -6,7 +6,10 @@
 
 #include "failures.h"
 
+#include <errno.h>
 #include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 /* Runs a task on a new worker of a pool with these options. */
 static void run_on_worker(const antpool_options_t *options, antpool_task_fn fn, void *arg)
@@ -167,24 +170,55 @@ static void pin(const cpu_set_t *cpus)
     CHECK_EQ(sched_setaffinity(0, sizeof *cpus, cpus), 0);
 }
 
-SPEC(workers_have_the_cpus_of_the_creator_and_not_of_the_submitter)
+static void use_one_cpu(cpu_set_t *first)
+{
+    cpu_set_t mine;
+    read_cpus(&mine);
+    CPU_ZERO(first);
+    for (int cpu = 0; CPU_COUNT(first) == 0; cpu++)
+        if (CPU_ISSET(cpu, &mine))
+            CPU_SET(cpu, first);
+    pin(first);
+}
+
+static void *make_pinned(void *pool)
+{
+    cpu_set_t first;
+    use_one_cpu(&first);
+    *(antpool_t **)pool = spec_pool(1, NULL);
+    return NULL;
+}
+
+static void *submit_pinned(void *pool)
+{
+    cpu_set_t first, workers, process;
+    CHECK_EQ(sched_getaffinity(getpid(), sizeof process, &process), 0);
+    use_one_cpu(&first);
+    run_task(pool, read_cpus, &workers);
+    CHECK(CPU_EQUAL(&workers, &process));
+    return NULL;
+}
+
+SPEC(workers_have_the_cpus_of_the_process_whichever_thread_makes_the_pool_or_submits)
+{
+    antpool_t *pool = NULL;
+    spec_join(spec_thread(make_pinned, &pool));
+    spec_join(spec_thread(submit_pinned, pool));
+    spec_destroy(pool);
+}
+
+SPEC(a_worker_has_the_cpus_that_the_process_has_when_the_worker_starts)
 {
     cpu_set_t mine, first, workers;
     read_cpus(&mine);
-    CPU_ZERO(&first);
-    for (int cpu = 0; CPU_COUNT(&first) == 0; cpu++)
-        if (CPU_ISSET(cpu, &mine))
-            CPU_SET(cpu, &first);
-
     antpool_t *wide = spec_pool(1, NULL);
-    pin(&first);
+    use_one_cpu(&first);
     antpool_t *narrow = spec_pool(1, NULL);
     run_task(wide, read_cpus, &workers);
-    CHECK(CPU_EQUAL(&workers, &mine));
-
+    CHECK(CPU_EQUAL(&workers, &first));
     pin(&mine);
     run_task(narrow, read_cpus, &workers);
-    CHECK(CPU_EQUAL(&workers, &first));
+    CHECK(CPU_EQUAL(&workers, &mine));
     spec_destroy(wide);
     spec_destroy(narrow);
 }
@@ -194,13 +228,58 @@ static void read_policy(void *policy)
     *(int *)policy = sched_getscheduler(0);
 }
 
-SPEC(workers_have_default_scheduling_whoever_submits)
+static void set_policy(int policy, int priority)
 {
-    const struct sched_param no_priority = {0};
+    const struct sched_param parameters = {priority};
+    int result = sched_setscheduler(0, policy, &parameters);
+    spec_skip_if(result != 0 && errno == EPERM, "the system refuses the policy");
+    CHECK_EQ(result, 0);
+}
+
+SPEC(workers_keep_a_policy_for_the_background_of_the_creator)
+{
     int policy = -1;
-    CHECK_EQ(sched_setscheduler(0, SCHED_BATCH, &no_priority), 0);
+    set_policy(SCHED_BATCH, 0);
+    run_on_worker(NULL, read_policy, &policy);
+    CHECK_EQ(policy, SCHED_BATCH);
+}
+
+SPEC(workers_have_not_the_policy_of_the_submitter)
+{
+    int policy = -1;
+    antpool_t *pool = spec_pool(1, NULL);
+    set_policy(SCHED_BATCH, 0);
+    run_task(pool, read_policy, &policy);
+    CHECK_EQ(policy, SCHED_OTHER);
+    spec_destroy(pool);
+}
+
+SPEC(workers_are_never_real_time)
+{
+    int policy = -1;
+    set_policy(SCHED_FIFO, 1);
     run_on_worker(NULL, read_policy, &policy);
     CHECK_EQ(policy, SCHED_OTHER);
+}
+
+static void read_nice(void *nice)
+{
+    *(int *)nice = getpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid));
+}
+
+SPEC(workers_have_the_nice_value_of_the_creator)
+{
+    int mine = 0, nice = -1;
+    CHECK_EQ(setpriority(PRIO_PROCESS, 0, 5), 0);
+    read_nice(&mine);
+    antpool_t *pool = spec_pool(1, NULL);
+    CHECK_EQ(setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 7), 0);
+    run_task(pool, read_nice, &nice);
+    /* A user who may not raise a priority again cannot have a worker started at the creator's. */
+    CHECK(nice == mine || nice == 7);
+    if (geteuid() == 0)
+        CHECK_EQ(nice, mine);
+    spec_destroy(pool);
 }
 
 /* ---- Hooks ---------------------------------------------------------------------------------- */
@@ -218,7 +297,10 @@ typedef struct hooks_t {
     long stopped;
 } hooks_t;
 
-#define HOOKS_INIT {PTHREAD_MUTEX_INITIALIZER, NULL, {false}, {0}, 0, 0}
+#define HOOKS_INIT                                          \
+    {                                                       \
+        PTHREAD_MUTEX_INITIALIZER, NULL, {false}, {0}, 0, 0 \
+    }
 
 static void hook_start(void *data, antpool_t *pool, size_t index)
 {

@@ -11,7 +11,8 @@ static int heard;
 
 static void on_panic(void *, const antpool_panic_info_t *info)
 {
-    heard += std::strcmp(info->message, "from C") == 0 || std::strcmp(info->message, "from C++") == 0;
+    heard +=
+        std::strcmp(info->message, "from C") == 0 || std::strcmp(info->message, "from C++") == 0;
 }
 
 static bool is_caught()
@@ -30,9 +31,11 @@ int main()
     antpool_t *pool = nullptr;
     if (!is_caught() || antpool_new(1, &options, &pool) != ANTPOOL_OK)
         return 1;
-    if (antpool_submit(pool, [](void *) { throw std::runtime_error("from C++"); }, nullptr) != ANTPOOL_OK)
+    if (antpool_submit(
+            pool, [](void *) { throw std::runtime_error("from C++"); }, nullptr) != ANTPOOL_OK)
         return 2;
-    if (antpool_submit(pool, [](void *) { antpool_panic("from C"); }, nullptr) != ANTPOOL_OK)
+    if (antpool_submit(
+            pool, [](void *) { antpool_panic("from C"); }, nullptr) != ANTPOOL_OK)
         return 3;
     if (antpool_destroy(pool) != ANTPOOL_OK || heard != 2)
         return 4;

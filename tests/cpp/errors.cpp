@@ -21,7 +21,7 @@ SPEC(every_status_of_the_library_is_an_error_code_with_its_message)
         CHECK_TEXT(antpool::status_name(static_cast<status>(value)), antpool_status_name(value));
     }
     // The last one that the enumeration has: a new status has to be added there.
-    CHECK_EQ(value - 1, static_cast<int>(status::unsupported));
+    CHECK_EQ(value - 1, static_cast<int>(status::busy));
     CHECK_TEXT(antpool::error_category().name(), "antpool");
 }
 
@@ -44,6 +44,7 @@ SPEC(statuses_compare_with_the_conditions_of_the_standard)
         {status::deadlock, std::errc::resource_deadlock_would_occur},
         {status::canceled, std::errc::operation_canceled},
         {status::unsupported, std::errc::not_supported},
+        {status::busy, std::errc::device_or_resource_busy},
     };
     for (const auto &[value, condition] : same)
         CHECK(std::error_code(value) == condition);
@@ -132,11 +133,12 @@ SPEC(what_returns_its_status_with_nothrow_throws_it_without)
 
 SPEC(without_exceptions_a_call_that_fails_says_why_and_aborts)
 {
-    char said[200];
+    char said[400]; // The library names the option first.
     const int ended = child_run([](void *) { antpool::pool pool(0); }, nullptr, said, sizeof said);
     CHECK_ABORTED(ended);
-    CHECK(strstr(said, "antpool: open: ") == said);
-    CHECK(strstr(said, antpool::status_message(status::invalid_argument)) != nullptr);
+    const char *own = strstr(said, "\nantpool: open: ");
+    CHECK(own != nullptr);
+    CHECK(strstr(own, antpool::status_message(status::invalid_argument)) != nullptr);
 }
 
 #endif

@@ -106,7 +106,8 @@ SPEC(a_panic_passes_through_the_header_with_its_message)
     CHECK_EQ(pool.stats().lost, 0);
 }
 
-#if !defined(_LIBCPP_VERSION) // Whose unwinder is not the one that glibc ends threads with: a crash anywhere.
+// libc++ comes with another unwinder than the one that glibc ends threads with: that crashes anywhere.
+#if !defined(_LIBCPP_VERSION)
 SPEC(a_task_that_ends_its_thread_is_destroyed_and_the_pool_goes_on)
 {
     Heard heard;

@@ -219,8 +219,9 @@ SPEC(a_detached_pool_works_on_until_its_new_owner_ends_it)
     {
         antpool::detached_pool detached = pool.detach();
         CHECK(!pool);
-        CHECK_STATUS(antpool_submit(detached.handle,
-                                    [](void *) { antpool_task_fail("why"); }, nullptr), ANTPOOL_OK);
+        CHECK_STATUS(antpool_submit(
+                         detached.handle, [](void *) { antpool_task_fail("why"); }, nullptr),
+                     ANTPOOL_OK);
         CHECK_STATUS(antpool_wait(detached.handle), ANTPOOL_OK);
         CHECK_EQ(handled, 1);
         pool = antpool::pool(std::move(detached));

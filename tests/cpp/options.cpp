@@ -4,11 +4,13 @@
 #include "../c/child.h"
 
 #include <mutex>
+#include <sched.h>
 #include <set>
 #include <string>
+#include <sys/resource.h>
 
 // A field more in antpool_options_t has to be given its place in antpool::options.
-static_assert(sizeof(antpool_options_t) == 136 || sizeof(void *) != 8);
+static_assert(sizeof(antpool_options_t) == 160 || sizeof(void *) != 8);
 
 namespace {
 
@@ -239,6 +241,31 @@ SPEC(the_functions_of_a_pool_that_could_not_be_made_are_destroyed)
     CHECK_SAYS(pool.open(std::nothrow, 0, std::move(options)), status::invalid_argument);
     options = how();
     CHECK_EQ(Witness::alive, 0);
+}
+
+SPEC(workers_run_on_the_cpus_that_are_listed_and_are_nicer)
+{
+    cpu_set_t allowed;
+    CHECK_EQ(sched_getaffinity(getpid(), sizeof allowed, &allowed), 0);
+    std::uint32_t first = 0;
+    while (!CPU_ISSET(first, &allowed))
+        first++;
+    const int before = getpriority(PRIO_PROCESS, 0);
+    antpool::options options = how();
+    options.cpus = {first};
+    options.nice_increment = 1;
+    antpool::pool pool(1, std::move(options));
+    int cpus = 0;
+    int nice = 0;
+    pool.submit([&] {
+        cpu_set_t mine;
+        CHECK_EQ(sched_getaffinity(0, sizeof mine, &mine), 0);
+        cpus = CPU_COUNT(&mine);
+        nice = getpriority(PRIO_PROCESS, 0);
+    });
+    pool.wait();
+    CHECK_EQ(cpus, 1);
+    CHECK_EQ(nice, before < 19 ? before + 1 : 19);
 }
 
 SPEC_MAIN()

@@ -29,8 +29,14 @@ void *allocate_or_stop(std::size_t size, std::size_t alignment)
 
 } // namespace
 
-void *operator new(std::size_t size) { return allocate_or_stop(size, 16); }
-void *operator new(std::size_t size, const std::nothrow_t &) noexcept { return allocate(size, 16); }
+void *operator new(std::size_t size)
+{
+    return allocate_or_stop(size, 16);
+}
+void *operator new(std::size_t size, const std::nothrow_t &) noexcept
+{
+    return allocate(size, 16);
+}
 void *operator new(std::size_t size, std::align_val_t alignment)
 {
     return allocate_or_stop(size, static_cast<std::size_t>(alignment));
@@ -39,11 +45,26 @@ void *operator new(std::size_t size, std::align_val_t alignment, const std::noth
 {
     return allocate(size, static_cast<std::size_t>(alignment));
 }
-void operator delete(void *memory) noexcept { std::free(memory); }
-void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void *memory, const std::nothrow_t &) noexcept { std::free(memory); }
-void operator delete(void *memory, std::align_val_t) noexcept { std::free(memory); }
-void operator delete(void *memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void *memory) noexcept
+{
+    std::free(memory);
+}
+void operator delete(void *memory, std::size_t) noexcept
+{
+    std::free(memory);
+}
+void operator delete(void *memory, const std::nothrow_t &) noexcept
+{
+    std::free(memory);
+}
+void operator delete(void *memory, std::align_val_t) noexcept
+{
+    std::free(memory);
+}
+void operator delete(void *memory, std::size_t, std::align_val_t) noexcept
+{
+    std::free(memory);
+}
 void operator delete(void *memory, std::align_val_t, const std::nothrow_t &) noexcept
 {
     std::free(memory);
@@ -51,7 +72,10 @@ void operator delete(void *memory, std::align_val_t, const std::nothrow_t &) noe
 
 namespace {
 
-void function() { ++calls; }
+void function()
+{
+    ++calls;
+}
 
 struct OnlyAsRvalue {
     void operator()() && { ++calls; }
@@ -233,9 +257,8 @@ SPEC(a_full_pool_is_waited_for_as_long_as_the_form_says)
     CHECK(!pool.submit_for(20ms, [] { ++calls; }));
     CHECK_GE(spec_now() - before, 20 * MS);
 
-    std::future<status> waiter = std::async(std::launch::async, [&] {
-        return pool.submit(std::nothrow, [] { ++calls; });
-    });
+    std::future<status> waiter =
+        std::async(std::launch::async, [&] { return pool.submit(std::nothrow, [] { ++calls; }); });
     EVENTUALLY(pool.waiting() == 1);
     gate.open();
     CHECK_SAYS(waiter.get(), status::ok);

@@ -15,8 +15,7 @@ using namespace std::chrono_literals;
 using antpool::status;
 
 // How a call with std::nothrow has to end.
-#define CHECK_SAYS(call, expected) \
-    CHECK_STATUS(static_cast<int>(call), static_cast<int>(expected))
+#define CHECK_SAYS(call, expected) CHECK_STATUS(static_cast<int>(call), static_cast<int>(expected))
 
 // The defaults, with the kind of worker that the sentence is run for.
 inline antpool::options how()
@@ -39,7 +38,7 @@ public:
         CHECK_SAYS(pool_.wait(std::nothrow), status::ok);
     }
 
-    // Returns when so many more tasks have begun and stay.
+    // Returns when this number of further tasks has begun and stays.
     void hold(long tasks) { spec_hold(pool_.native_handle(), &gate_, tasks); }
     void open() { gate_open(&gate_); }
 

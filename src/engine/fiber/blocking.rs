@@ -21,9 +21,12 @@ use crate::task::{Task, TaskFn};
 /// The threads are a pool of their own, with a thread for each call as long as it may have more, and a
 /// queue for the calls that come then. It is made by the first call.
 #[derive(Debug)]
-pub(super) struct Blocking {
+pub(super) struct Blocking(Mutex<Threads>);
+
+#[derive(Debug)]
+struct Threads {
     config: Config,
-    pool: Mutex<Option<Arc<Pool>>>,
+    pool: Option<Arc<Pool>>,
 }
 
 /// One call, for as long as either side has a use for it.
@@ -34,11 +37,11 @@ struct Call {
     pool: *const (),
     owner: *const c_void,
     done: Parker,
-    /// How it ended. With the lock held who waits is woken: see [`Parker::unpark`].
+    /// How it ended. The waiter is woken with the lock held: see [`Parker::unpark`].
     ended: Mutex<Option<Outcome>>,
 }
 
-/// What is said of the task: nothing, that it has failed, or that it cannot go on.
+/// What it means for the task: nothing, that it has failed, or that it cannot go on.
 #[derive(Debug)]
 enum Outcome {
     Returned,
@@ -104,25 +107,42 @@ unsafe extern "C-unwind" fn run(call: *mut c_void) {
 impl Blocking {
     pub(super) fn new(config: &Config) -> Self {
         let name = [config.name.to_bytes(), b"-b"].concat();
-        Self {
-            config: Config {
-                capacity: Some(config.max_block_threads),
-                expiry: Some(config.expiry.unwrap_or(Duration::from_secs(1))),
-                name: std::ffi::CString::new(name).unwrap_or_default(),
-                never_destroyed: false,
-                ..Config::default_pool()
-            },
-            pool: Mutex::new(None),
+        let config = Config {
+            capacity: Some(config.max_block_threads),
+            expiry: Some(config.expiry.unwrap_or(Duration::from_secs(1))),
+            name: std::ffi::CString::new(name).unwrap_or_default(),
+            never_destroyed: false,
+            cpus: config.cpus,
+            ..Config::default_pool()
+        };
+        Self(Mutex::new(Threads { config, pool: None }))
+    }
+
+    /// Sets the nanoseconds for which an idle thread stays.
+    pub(super) fn set_expiry(&self, expiry: u64) {
+        let mut threads = self.0.lock();
+        let expiry = Duration::from_nanos(expiry);
+        threads.config.expiry = Some(expiry);
+        if let Some(pool) = &threads.pool {
+            // It has one to change.
+            let _ = pool.set_expiry(expiry);
+        }
+    }
+
+    /// Idle threads leave.
+    pub(super) fn trim(&self) {
+        if let Some(pool) = &self.0.lock().pool {
+            pool.trim();
         }
     }
 
     fn pool(&self) -> Result<Arc<Pool>, Error> {
-        let mut pool = self.pool.lock();
-        if let Some(pool) = &*pool {
+        let mut threads = self.0.lock();
+        if let Some(pool) = &threads.pool {
             return Ok(Arc::clone(pool));
         }
-        let made = Pool::new(self.config.clone(), Arc::new(Listener))?;
-        Ok(Arc::clone(pool.insert(made)))
+        let made = Pool::new(threads.config.clone(), Arc::new(Listener))?;
+        Ok(Arc::clone(threads.pool.insert(made)))
     }
 
     /// Calls `function(arg)` while the calling fiber waits. A message: the function failed.
@@ -145,7 +165,7 @@ impl Blocking {
         let task = unsafe { Task::new(run, counted.cast_mut().cast()) };
         // An unbounded queue has room: this does not wait.
         if let Err(error) = self.pool()?.submit(task, Patience::Until(Deadline::NEVER)) {
-            // SAFETY: no task has it.
+            // SAFETY: no task owns it.
             drop(unsafe { Arc::from_raw(counted) });
             return Err(error);
         }
@@ -165,9 +185,17 @@ impl Blocking {
         })
     }
 
+    /// The threads end by themselves. No fiber is left that could call.
+    pub(super) fn give_up(&self) {
+        let pool = self.0.lock().pool.take();
+        if let Some(pool) = pool {
+            pool.give_up();
+        }
+    }
+
     /// Ends the threads. No fiber is left that could call.
     pub(super) fn shut_down(&self) {
-        let pool = self.pool.lock().take();
+        let pool = self.0.lock().pool.take();
         if let Some(pool) = pool {
             pool.shut_down();
         }

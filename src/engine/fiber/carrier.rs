@@ -3,36 +3,37 @@
 #![allow(unsafe_code, reason = "fibers are known by pointers to where they lie")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
-use super::crew::Crew;
+use super::carrier_group::CarrierGroup;
 use super::engine::{FiberEngine, Starter};
 use super::fiber::{Fate, Fiber, First, Slot, Timer};
-use super::held::Held;
-use super::node::Post;
+use super::node::Inbox;
 use super::overflow;
 use super::reactor::Reactor;
+use super::slow_task::SlowTask;
 use super::stack::Stacks;
 use super::wheel::{Place, Wheel};
-use crate::capture::{self, Exceptions};
+use crate::capture::{self, Base};
 use crate::clock::{self, Deadline};
 use crate::current::{Current, Mark};
-use crate::engine::duty::{Duty, InCallback, Legacy};
+use crate::engine::duty::{Duty, InCallback, Legacy, Lost};
 use crate::error::Error;
 use crate::pool::Pool;
+use crate::runtimes::{self, Exceptions};
 use crate::stats::WorkerCounts;
 use crate::suspend::{Interest, Suspend};
-use crate::task::Task;
+use crate::sync::spin;
+use crate::task::{Task, TaskFn};
 
-/// Fibers that are run before the carrier looks at the time, at descriptors, at the queue.
+/// Fibers that run before the carrier polls the time, the descriptors and the queue.
 const BATCH: usize = 64;
 /// Fibers that are begun in one turn of the loop.
 const BEGUN: usize = 8;
 /// Tasks that a fiber may run one after the other while nobody else wants the carrier.
 const IN_A_ROW: u32 = 64;
-/// Looks for a task before a fiber ends: a microsecond or two.
-const MOMENT: u32 = 60;
 /// How far ahead of the fiber that runs the memory of those that are next is fetched.
 const AHEAD: usize = 5;
 /// Fibers whose first lines are fetched together, before those of the others. Each is on a page of its
@@ -60,20 +61,25 @@ impl Ready {
 pub(super) struct Carrier {
     pub(super) pool: Arc<Pool>,
     pub(super) engine: Arc<FiberEngine>,
-    pub(super) crew: Arc<Crew>,
-    pub(super) post: Arc<Post>,
+    pub(super) group: Arc<CarrierGroup>,
+    pub(super) inbox: Arc<Inbox>,
     /// For hooks and for what is logged between fibers.
     pub(super) current: Current,
+    /// Where it goes on when a callback has ended its thread.
+    base: Base,
     /// Fibers that can go on.
     pub(super) ready: RefCell<VecDeque<Ready>>,
     pub(super) wheel: RefCell<Wheel<Timer>>,
+    /// Fibers among those that are ready because they are due, which have gone on before they came to that:
+    /// how often each.
+    overtaken: RefCell<HashMap<*const Fiber, u32, BuildHasherDefault<DefaultHasher>>>,
     pub(super) reactor: RefCell<Option<Reactor>>,
     exceptions: Exceptions,
     /// Nanoseconds of the clock when it was last looked at.
     pub(super) now: Cell<u64>,
-    /// When the wheel wants to be told the time.
+    /// When the wheel has to be advanced.
     pub(super) due: Cell<u64>,
-    /// Tasks that the running fiber may take after the one it has.
+    /// Tasks that the running fiber may still take after its present one.
     budget: Cell<u32>,
     pub(super) searching: Cell<bool>,
     /// It has taken a task since it last looked for one: another may follow soon.
@@ -82,26 +88,30 @@ pub(super) struct Carrier {
     pub(super) helps: Cell<bool>,
     /// The processor's count when the running code began.
     pub(super) began: Cell<u64>,
-    pub(super) held: Cell<Option<Held>>,
+    pub(super) held: Cell<Option<SlowTask>>,
+    /// The index by which the host knows it.
+    index: Cell<usize>,
 }
 
 impl Carrier {
     pub(super) fn new(
         pool: Arc<Pool>,
         engine: Arc<FiberEngine>,
-        crew: Arc<Crew>,
-        post: Arc<Post>,
+        group: Arc<CarrierGroup>,
+        inbox: Arc<Inbox>,
     ) -> Self {
-        let current = Current::new(pool.address(), pool.observer().owner());
+        let current = Current::of_carrier(pool.address(), pool.observer().owner());
         let now = clock::now_ns();
         Self {
             pool,
             engine,
-            crew,
-            post,
+            group,
+            inbox,
             current,
+            base: Base::new(),
             ready: RefCell::default(),
             wheel: RefCell::new(Wheel::new(now)),
+            overtaken: RefCell::default(),
             reactor: RefCell::default(),
             exceptions: Exceptions::of_this_thread(),
             now: Cell::new(now),
@@ -112,54 +122,58 @@ impl Carrier {
             helps: Cell::new(false),
             began: Cell::new(0),
             held: Cell::new(None),
+            index: Cell::new(0),
         }
     }
 
     /// The whole life of the thread.
     pub(super) fn live(self: Box<Self>) {
-        self.post.keep_in_sight(&*self);
-        let _stack = overflow::AlternateStack::of_this_thread();
+        self.inbox.keep_in_sight(&*self);
+        // SAFETY: the carrier lives until its thread leaves.
+        let _stack = unsafe { overflow::AlternateStack::of_this_thread(&raw const self.current) };
         self.current.enter(|| {
-            self.start_hook();
-            self.work();
+            self.index.set(self.pool.roster().take(self.inbox.index));
+            self.current.set_index(Some(self.index.get()));
+            self.base.call(|| self.start_hook());
+            self.engine.begins_to_work();
+            while !self.base.call(|| self.work()) {}
+            self.engine.ends_to_work();
             self.current.retire();
-            self.call_back("a stop hook", false, || {
-                self.pool.observer().worker_stopped(self.post.index);
+            self.base.call(|| {
+                self.call_back("a stop hook", false, || {
+                    self.pool.observer().worker_stopped(self.index.get());
+                });
             });
+            self.current.set_index(None);
+            self.pool.roster().give_back(self.index.get());
         });
-        self.leave();
+        self.engine.threads.this_one_ends();
+        self.group.one_leaves(&self.pool, &self.engine, &self.inbox);
     }
 
     /// Calls the start hook. If that ends the thread no other is started, whose hook would do the same:
-    /// this one goes on serving from inside.
+    /// this one goes on.
     fn start_hook(&self) {
-        let lost = || {
+        let lost = || -> Lost {
             self.pool.gate().count_lost();
             self.log(false, "a start hook ended its thread");
-            self.work_on_lost_thread();
+            self.go_back()
         };
-        let hook = || self.pool.observer().worker_started(self.post.index);
+        let hook = || self.pool.observer().worker_started(self.index.get());
         if let Err(message) = capture::callback(hook, &InCallback(lost)) {
             self.log(false, &format!("a start hook failed: {message}"));
         }
     }
 
-    fn work_on_lost_thread(&self) {
-        self.work();
-        self.engine.threads.abandon_this_one();
-        self.crew.one_leaves(&self.pool, &self.engine, &self.post);
+    fn go_back(&self) -> ! {
+        self.current.take_failure();
+        self.base.go_back()
     }
 
-    fn leave(&self) {
-        self.engine.threads.this_one_ends();
-        self.crew.one_leaves(&self.pool, &self.engine, &self.post);
-    }
-
-    /// Runs fibers until the crew is dismissed.
+    /// Runs fibers until the group is shut_down.
     fn work(&self) {
-        self.engine.begins_to_work();
-        while !self.crew.is_dismissed() {
-            self.post.take_woken(|node| {
+        while !self.group.is_shut_down() {
+            self.inbox.take_woken(|node| {
                 self.make_ready(Fiber::of_node(node));
             });
             self.look_at_the_time();
@@ -170,11 +184,11 @@ impl Carrier {
                 self.rest();
             }
         }
+        self.log_held();
         self.stop_searching();
-        self.engine.ends_to_work();
     }
 
-    // ---- What is due ----------------------------------------------------------------------------
+    // ---- Due work -------------------------------------------------------------------------------
 
     fn look_at_the_time(&self) {
         let now = clock::now_ns();
@@ -189,7 +203,7 @@ impl Carrier {
             self.engine.expire(&self.pool, now);
         }
         if let Some(reactor) = &mut *self.reactor.borrow_mut() {
-            reactor.look(now, &self.post.bell, |fiber| self.make_ready(fiber));
+            reactor.look(now, &self.inbox.bell, |fiber| self.make_ready(fiber));
         }
     }
 
@@ -199,11 +213,31 @@ impl Carrier {
     }
 
     pub(super) fn remove_timer(&self, place: Place, timer: Timer) {
-        if !self.wheel.borrow_mut().remove(place, timer) {
-            // Its deadline has come as well, and it must not be taken for the fiber that comes after it.
+        if self.wheel.borrow_mut().remove(place, timer) {
+            return;
+        }
+        // Its deadline has come as well, and it must not be taken for the fiber that comes after it. To look
+        // for it among all that are ready would be quadratic where thousands come so.
+        let mut overtaken = self.overtaken.borrow_mut();
+        if overtaken.try_reserve(1).is_ok() {
+            *overtaken.entry(timer.0).or_insert(0) += 1;
+        } else {
             let mut ready = self.ready.borrow_mut();
             ready.retain(|ready| *ready != Ready::Due(timer.0));
         }
+    }
+
+    /// Whether that deadline is one whose fiber has gone on without it.
+    fn was_overtaken(&self, fiber: *const Fiber) -> bool {
+        let mut overtaken = self.overtaken.borrow_mut();
+        let Some(count) = overtaken.get_mut(&fiber) else {
+            return false;
+        };
+        *count -= 1;
+        if *count == 0 {
+            overtaken.remove(&fiber);
+        }
+        true
     }
 
     // ---- Running fibers -------------------------------------------------------------------------
@@ -248,10 +282,14 @@ impl Carrier {
                 Fiber::prefetch_rest(soon.fiber());
             }
             let fiber = next.fiber();
-            // SAFETY: it is suspended, and stays.
-            if next == Ready::Due(fiber) && !unsafe { &*fiber }.time_is_up() {
-                // It has been woken as well, and comes for that.
-                continue;
+            if next == Ready::Due(fiber) {
+                if !self.overtaken.borrow().is_empty() && self.was_overtaken(fiber) {
+                    continue;
+                }
+                // SAFETY: it is suspended, and stays.
+                if !unsafe { &*fiber }.time_is_up() {
+                    continue; // It has been woken as well, and comes for that.
+                }
             }
             self.budget.set(if ready.is_empty() { IN_A_ROW } else { 1 });
             return Some(fiber);
@@ -284,12 +322,12 @@ impl Carrier {
         if self.pool.queue().is_empty() {
             return None;
         }
-        let slot = self.engine.take_slot(&self.crew)?;
+        let slot = self.engine.take_slot(&self.group)?;
         let Some(task) = self.pool.queue().pop() else {
             self.engine.put_slot(&self.pool, slot);
             return None;
         };
-        self.post.taken.add(1);
+        self.inbox.taken.add(1);
         Some((slot, task))
     }
 
@@ -299,7 +337,7 @@ impl Carrier {
     pub(super) fn next_task(&self, fiber: &Fiber) -> bool {
         let budget = self.budget.get();
         let others = || {
-            self.post.has_woken()
+            self.inbox.has_woken()
                 || (self.due.get() != u64::MAX && self.due.get() <= clock::now_ns())
         };
         if budget == 0 || (budget < IN_A_ROW && budget > 1 && others()) {
@@ -310,7 +348,7 @@ impl Carrier {
         };
         fiber.set_task(task);
         self.budget.set(budget - 1);
-        self.post.taken.add(1);
+        self.inbox.taken.add(1);
         true
     }
 
@@ -320,7 +358,7 @@ impl Carrier {
         if !self.pool.may_spin() || !self.ready.borrow().is_empty() {
             return None;
         }
-        self.pool.queue().pop_soon(MOMENT)
+        self.pool.queue().pop_soon(spin::TASK_SOON)
     }
 
     fn begin(&self, slot: Slot, first: First) {
@@ -333,10 +371,12 @@ impl Carrier {
         let this = unsafe { &*fiber };
         // SAFETY: it is taken off below, before the fiber can be taken away.
         unsafe { self.current.set_fiber(Some(this)) };
+        self.shows(this.function());
         let fate = this.resume();
+        self.shows(None);
         // SAFETY: no fiber.
         unsafe { self.current.set_fiber(None) };
-        if fate != Fate::GoesOn {
+        if fate != Fate::Suspended {
             self.end(fiber, fate);
         }
     }
@@ -349,17 +389,17 @@ impl Carrier {
         let slot = unsafe { Fiber::take_away(fiber) };
         match (fate, left) {
             (Fate::Lost, Some(left)) => {
-                self.exceptions.forget();
+                runtimes::forget_exceptions();
                 self.current.take_failure();
                 self.pool.gate().count_replaced();
                 self.begin(slot, First::Legacy(left));
             }
-            (Fate::Leaves, _) => self.engine.release(&self.pool, slot),
+            (Fate::Retired, _) => self.engine.release(&self.pool, slot),
             _ => self.engine.put_slot(&self.pool, slot),
         }
     }
 
-    // ---- What the running fiber asks for --------------------------------------------------------
+    // ---- Requests of the running fiber ----------------------------------------------------------
 
     pub(super) fn wait_fd(
         &self,
@@ -369,7 +409,7 @@ impl Carrier {
         deadline: Deadline,
     ) -> Result<Interest, Error> {
         if let Some(found) = crate::poll::now(fd, interest)? {
-            fiber.give_way();
+            fiber.yield_now();
             return Ok(found);
         }
         if deadline.has_passed() {
@@ -397,7 +437,7 @@ impl Carrier {
     ) -> Result<(), Error> {
         let mut reactor = self.reactor.borrow_mut();
         if reactor.is_none() {
-            *reactor = Some(Reactor::new(&self.post.bell).ok_or(Error::NoMemory)?);
+            *reactor = Some(Reactor::new(&self.inbox.bell).ok_or(Error::NoMemory)?);
         }
         let Some(reactor) = &mut *reactor else {
             return Err(Error::NoMemory);
@@ -405,24 +445,39 @@ impl Carrier {
         body(reactor, &mut |fiber| self.make_ready(fiber))
     }
 
-    /// Whether there is nothing for [`Carrier::put_by`].
+    /// Whether there is nothing for [`Carrier::save`].
     #[inline]
     pub(super) fn has_nothing_of_the_fibers(&self) -> bool {
-        !self.current.is_marked() && self.exceptions.are_none()
+        !self.current.is_marked() && !self.current.has_tracker() && self.exceptions.are_none()
     }
 
-    /// What the carrier's thread has and is the running fiber's, when that leaves.
-    pub(super) fn put_by(&self) -> Kept {
-        Kept {
+    /// A fiber is about to call that function.
+    #[inline]
+    pub(super) fn expect(&self, function: TaskFn) {
+        self.exceptions.expect_those_of(function as usize);
+    }
+
+    /// For whoever looks at the pool: a fiber runs that function from now on, or none does.
+    #[inline]
+    pub(super) fn shows(&self, function: Option<TaskFn>) {
+        self.inbox.counts.began(self.began.get());
+        self.inbox
+            .counts
+            .begin(function.map_or(0, |function| function as usize));
+    }
+
+    /// Takes the state of the carrier's thread that belongs to the running fiber, when that leaves.
+    pub(super) fn save(&self) -> SavedState {
+        SavedState {
             mark: self.current.take_mark(),
             exceptions: self.exceptions.take(),
         }
     }
 
     /// The same when it is back.
-    pub(super) fn take_up(&self, kept: Kept) {
-        self.current.put_mark(kept.mark);
-        self.exceptions.put_back(kept.exceptions);
+    pub(super) fn restore(&self, saved: SavedState) {
+        self.current.put_mark(saved.mark);
+        self.exceptions.put_back(saved.exceptions);
     }
 
     pub(super) fn current(&self) -> &Current {
@@ -445,16 +500,16 @@ impl Carrier {
         &self.engine.stacks
     }
 
-    pub(super) fn post(&self) -> &Post {
-        &self.post
+    pub(super) fn inbox(&self) -> &Inbox {
+        &self.inbox
     }
 }
 
-/// See [`Carrier::put_by`].
+/// See [`Carrier::save`].
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct SavedState {
     mark: Mark,
-    exceptions: capture::ExceptionState,
+    exceptions: runtimes::States,
 }
 
 impl Duty for Carrier {
@@ -463,23 +518,18 @@ impl Duty for Carrier {
     }
 
     fn counts(&self) -> &WorkerCounts {
-        &self.post.counts
+        &self.inbox.counts
     }
 
     fn current(&self) -> &Current {
         Carrier::current(self)
     }
 
-    /// A callback has ended the thread. Its fibers are here, so it goes on from here.
-    fn lose(&self, legacy: Legacy) {
+    /// A callback has ended the thread. The thread goes on, since its fibers need it.
+    fn lose(&self, legacy: Legacy) -> ! {
         self.pool.gate().count_lost();
         legacy.write();
-        if self.current.has_retired() {
-            self.engine.threads.abandon_this_one();
-            self.crew.one_leaves(&self.pool, &self.engine, &self.post);
-        } else {
-            self.current.take_failure();
-            self.work_on_lost_thread();
-        }
+        drop(legacy);
+        self.go_back()
     }
 }

@@ -3,54 +3,56 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::{CString, c_void};
+use std::fmt::{self, Write};
 use std::ptr;
 use std::sync::{Arc, Weak};
 
 use super::blocking::Blocking;
 use super::carrier::Carrier;
-use super::crew::Crew;
+use super::carrier_group::CarrierGroup;
 use super::fiber::Slot;
-use super::node::Post;
+use super::node::Inbox;
 use super::overflow;
 use super::slots::{Rest, Slots};
 use super::stack::Stacks;
 use crate::admission::{Refused, Retire, Workers};
-use crate::clock;
+use crate::clock::{self, Deadline};
 use crate::config::Config;
+use crate::dump::{self, Pace};
 use crate::engine::Engine;
 use crate::engine::idle::{Idle, Sleeps};
 use crate::engine::threads::Threads;
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::stats::Stats;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Lookout, Mutex, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Mutex, Ordering, SpinWait};
 use crate::task::TaskFn;
 
 /// The fiber workers of one pool.
 #[derive(Debug)]
 pub(crate) struct FiberEngine {
-    pub(super) idle: Idle<Post>,
+    pub(super) idle: Idle<Inbox>,
     pub(super) threads: Threads,
     pub(super) stacks: Stacks,
-    pub(super) lookout: Lookout,
+    pub(super) spin: SpinWait,
     rest: Rest<Slot>,
     /// The most carriers.
     carriers: usize,
     /// Carriers that run fibers, and do not rest.
     working: AtomicUsize,
-    /// The one that naps while the others work, to help them.
-    watcher: AtomicPtr<Post>,
-    posts: Mutex<Posts>,
+    /// The standby carrier: it naps while the others work, to help them.
+    standby: AtomicPtr<Inbox>,
+    inboxes: Mutex<Inboxes>,
     blocking: Blocking,
     held: AtomicU32,
     name: CString,
     this: Weak<FiberEngine>,
 }
 
-/// Posts are kept for as long as the engine: those who wake a fiber find them by pointers.
+/// Inboxes live as long as the engine: wakers of a fiber find them by pointers.
 #[derive(Debug, Default)]
-struct Posts {
-    all: Vec<Arc<Post>>,
+struct Inboxes {
+    all: Vec<Arc<Inbox>>,
     free: Vec<usize>,
 }
 
@@ -59,11 +61,14 @@ pub(super) struct Starter<'a>(pub(super) &'a FiberEngine, pub(super) &'a Pool);
 
 impl Workers for Starter<'_> {
     fn start(&self, index: usize) -> Result<(), Refused> {
-        self.0.grant(self.1.itself().ok_or(Refused)?, index)
+        self.0.grant(self.1.keep_alive().ok_or(Refused)?, index)
     }
 }
 
 impl FiberEngine {
+    /// Workers that expire in one turn of a carrier: some hundred microseconds.
+    const EXPIRE_IN_A_TURN: usize = 32;
+
     /// Carriers that may lie down before anything is allocated for it.
     const SLEEPERS_IN_ADVANCE: usize = 1024;
 
@@ -76,18 +81,17 @@ impl FiberEngine {
             _ => 0,
         };
         stacks.reserve(in_advance).map_err(|_| Error::NoMemory)?;
-        let expiry = config.expiry.map_or(u64::MAX, clock::in_ns);
         let threads = Threads::new(config, 0)?;
         Ok(Arc::new_cyclic(|this| Self {
             idle: Idle::with(config.carriers.min(Self::SLEEPERS_IN_ADVANCE)),
             threads,
             stacks,
-            lookout: Lookout::default(),
-            rest: Rest::new(in_advance, expiry),
+            spin: SpinWait::default(),
+            rest: Rest::new(in_advance, config.expiry_ns()),
             carriers: config.carriers,
             working: AtomicUsize::new(0),
-            watcher: AtomicPtr::default(),
-            posts: Mutex::default(),
+            standby: AtomicPtr::default(),
+            inboxes: Mutex::default(),
             blocking: Blocking::new(config),
             held: AtomicU32::new(0),
             name: config.name.clone(),
@@ -100,12 +104,15 @@ impl FiberEngine {
         let stack = self.stacks.take()?;
         let mut slots = self.rest.lock();
         let workers = slots.granted + 1;
-        // If the system refuses further carriers it is asked again only now and then.
-        if slots.carriers == 0 || workers.is_power_of_two() {
-            while slots.carriers < workers.min(self.carriers) {
-                if self.start_carrier(&mut slots, Arc::clone(&pool)).is_err() {
-                    break;
-                }
+        while slots.carriers < workers.min(self.carriers) {
+            // If the system refuses further carriers it is asked again only now and then.
+            if slots.carriers > 0 && workers < slots.asks_from {
+                break;
+            }
+            let refused = self.start_carrier(&mut slots, Arc::clone(&pool)).is_err();
+            slots.asks_from = if refused { 2 * workers } else { 0 };
+            if refused {
+                break;
             }
         }
         if slots.carriers == 0 {
@@ -115,55 +122,55 @@ impl FiberEngine {
         }
         slots.granted = workers;
         drop(slots);
-        self.put_back(&pool, Slot { stack, index }, Some(clock::now_ns()));
+        self.put_back(&pool, Slot::new(stack, index), Some(clock::now_ns()));
         Ok(())
     }
 
     fn start_carrier(&self, slots: &mut Slots<Slot>, pool: Arc<Pool>) -> Result<(), Refused> {
         let engine = self.this.upgrade().ok_or(Refused)?;
-        let crew = Arc::clone(slots.crew.get_or_insert_default());
-        let post = self.take_post();
-        let (its_crew, its_post) = (Arc::clone(&crew), Arc::clone(&post));
-        let live = move || Box::new(Carrier::new(pool, engine, its_crew, its_post)).live();
-        if self.threads.spawn(post.index, live).is_err() {
-            self.free_post(&post);
+        let group = Arc::clone(slots.group.get_or_insert_default());
+        let inbox = self.take_inbox();
+        let (its_group, its_inbox) = (Arc::clone(&group), Arc::clone(&inbox));
+        let live = move || Box::new(Carrier::new(pool, engine, its_group, its_inbox)).live();
+        if self.threads.spawn(inbox.index, live).is_err() {
+            self.free_inbox(&inbox);
             if slots.carriers == 0 {
-                slots.crew = None;
+                slots.group = None;
             }
             return Err(Refused);
         }
-        crew.one_joins();
+        group.one_joins();
         slots.carriers += 1;
         Ok(())
     }
 
-    fn take_post(&self) -> Arc<Post> {
-        let mut posts = self.posts.lock();
-        let index = posts.free.pop().unwrap_or_else(|| {
-            let next = posts.all.len();
-            posts.all.push(Arc::new(Post::new(next)));
+    fn take_inbox(&self) -> Arc<Inbox> {
+        let mut inboxes = self.inboxes.lock();
+        let index = inboxes.free.pop().unwrap_or_else(|| {
+            let next = inboxes.all.len();
+            inboxes.all.push(Arc::new(Inbox::new(next)));
             next
         });
-        Arc::clone(&posts.all[index])
+        Arc::clone(&inboxes.all[index])
     }
 
-    pub(super) fn free_post(&self, post: &Arc<Post>) {
-        self.posts.lock().free.push(post.index);
+    pub(super) fn free_inbox(&self, inbox: &Arc<Inbox>) {
+        self.inboxes.lock().free.push(inbox.index);
     }
 
     // ---- Slots ----------------------------------------------------------------------------------
 
-    /// A worker without a task, for a carrier of that crew.
-    pub(super) fn take_slot(&self, crew: &Arc<Crew>) -> Option<Slot> {
+    /// A worker without a task, for a carrier of that group.
+    pub(super) fn take_slot(&self, group: &Arc<CarrierGroup>) -> Option<Slot> {
         if self.rest.is_empty() {
             return None;
         }
         let mut slots = self.rest.lock();
-        // A carrier that has been dismissed is about to leave, and would leave the fiber behind.
+        // A carrier that has been shut_down is about to leave, and would leave the fiber behind.
         let serves = slots
-            .crew
+            .group
             .as_ref()
-            .is_some_and(|now| Arc::ptr_eq(now, crew));
+            .is_some_and(|now| Arc::ptr_eq(now, group));
         serves.then(|| self.rest.take(&mut slots)).flatten()
     }
 
@@ -183,22 +190,22 @@ impl FiberEngine {
     /// The gate has let a worker go.
     pub(super) fn release(&self, pool: &Pool, slot: Slot) {
         self.stacks.give_back(slot.stack);
-        let crew = {
+        let group = {
             let mut slots = self.rest.lock();
             slots.granted -= 1;
             if slots.granted == 0 {
                 slots.carriers = 0;
-                slots.crew.take()
+                slots.group.take()
             } else {
                 None
             }
         };
-        match crew {
-            Some(crew) => {
-                crew.dismiss(slot.index);
+        match group {
+            Some(group) => {
+                group.shut_down(slot.index());
                 self.idle.wake_all();
             }
-            None => pool.gate().thread_ends(slot.index),
+            None => pool.thread_ends(slot.index()),
         }
     }
 
@@ -215,12 +222,12 @@ impl FiberEngine {
         }
     }
 
-    /// Lets those go that have rested for long enough.
+    /// Lets those go that have rested for long enough; not all at once, since fibers wait meanwhile.
     pub(super) fn expire(&self, pool: &Pool, now: u64) {
-        while let Some(slot) = {
-            let mut slots = self.rest.lock();
-            self.rest.take_expired(&mut slots, now)
-        } {
+        for _ in 0..Self::EXPIRE_IN_A_TURN {
+            let Some(slot) = self.rest.take_expired(&mut self.rest.lock(), now) else {
+                return;
+            };
             match pool.gate().retire(true) {
                 Retire::Leave => self.release(pool, slot),
                 // As good as having had the task that another worker took.
@@ -242,7 +249,7 @@ impl FiberEngine {
     }
 
     pub(super) fn begins_to_work(&self) {
-        // ORDERING: SeqCst; see `set_watcher`.
+        // ORDERING: SeqCst; see `set_standby`.
         self.working.fetch_add(1, Ordering::SeqCst);
     }
 
@@ -252,26 +259,26 @@ impl FiberEngine {
     }
 
     /// The calling carrier watches the others from now on, or not any more.
-    pub(super) fn set_watcher(&self, post: Option<&Arc<Post>>) {
-        let post = post.map_or(ptr::null(), Arc::as_ptr);
-        // ORDERING: SeqCst, as the two below: of a watcher that looks whether others work and a carrier
-        // that rests and looks for a watcher one sees the other.
-        self.watcher.store(post.cast_mut(), Ordering::SeqCst);
+    pub(super) fn set_standby(&self, inbox: Option<&Arc<Inbox>>) {
+        let inbox = inbox.map_or(ptr::null(), Arc::as_ptr);
+        // ORDERING: SeqCst, as the two below: of a standby that checks whether others work, and a carrier that
+        // becomes idle and checks for a standby, one sees the other.
+        self.standby.store(inbox.cast_mut(), Ordering::SeqCst);
     }
 
-    /// The calling carrier has begun to rest. If it was the last at work the watcher has to take over.
-    pub(super) fn call_watcher(&self) {
+    /// The calling carrier has begun to rest. If it was the last at work the standby has to take over.
+    pub(super) fn wake_standby(&self) {
         if self.working.load(Ordering::SeqCst) > 0 {
             return;
         }
-        let watcher = self.watcher.load(Ordering::SeqCst);
-        let posts = self.posts.lock();
-        if let Some(post) = posts
+        let standby = self.standby.load(Ordering::SeqCst);
+        let inboxes = self.inboxes.lock();
+        if let Some(inbox) = inboxes
             .all
             .iter()
-            .find(|post| ptr::eq(Arc::as_ptr(post), watcher))
+            .find(|inbox| ptr::eq(Arc::as_ptr(inbox), standby))
         {
-            post.wake();
+            inbox.wake();
         }
     }
 
@@ -283,8 +290,8 @@ impl FiberEngine {
 
     /// How many tasks the carriers have taken.
     pub(super) fn taken(&self) -> u64 {
-        let posts = self.posts.lock();
-        posts.all.iter().map(|post| post.taken.get()).sum()
+        let inboxes = self.inboxes.lock();
+        inboxes.all.iter().map(|inbox| inbox.taken.get()).sum()
     }
 
     /// True the first time.
@@ -318,24 +325,75 @@ impl Engine for FiberEngine {
         self.idle.task_pushed(|| false);
     }
 
-    fn watch(&self, pool: &Pool, look: &mut dyn FnMut()) {
-        self.idle.begin_watch();
-        look();
-        self.idle.end_watch(|| self.has_work(pool));
+    fn begin_spin(&self) {
+        self.idle.begin_spin();
+    }
+
+    fn end_spin(&self, pool: &Pool) {
+        self.idle.end_spin(|| self.has_work(pool));
     }
 
     fn look_again(&self, pool: &Pool) {
         self.retire_unneeded(pool);
     }
 
-    fn reap(&self) {
+    fn expiry_changed(&self, expiry: u64) {
+        self.rest.set_expiry(expiry);
+        // A carrier registers as a sleeper before it computes how long it may sleep.
+        self.idle.wake_all();
+        self.blocking.set_expiry(expiry);
+    }
+
+    fn trim_helpers(&self) {
+        self.blocking.trim();
+    }
+
+    fn reap(&self, deadline: Deadline) -> bool {
         self.blocking.shut_down();
-        self.threads.reap();
+        self.threads.reap(deadline)
+    }
+
+    fn detach(&self) {
+        self.threads.detach();
+    }
+
+    fn give_up_helpers(&self) {
+        self.blocking.give_up();
+    }
+
+    fn dump(&self, out: &mut dyn Write, pace: &Pace) -> fmt::Result {
+        match dump::lock_soon(&self.inboxes) {
+            Some(inboxes) => {
+                for inbox in inboxes
+                    .all
+                    .iter()
+                    .filter(|inbox| !inboxes.free.contains(&inbox.index))
+                {
+                    let running = inbox.counts.running();
+                    let without = "looks for something to do, or is parked";
+                    dump::write_worker(out, "carrier", inbox.index, running, pace, without)?;
+                }
+            }
+            None => writeln!(out, "  carriers: (busy)")?,
+        }
+        match self.rest.lock_soon() {
+            Some(slots) => {
+                let idle = self.rest.idle();
+                let busy = slots.granted.saturating_sub(idle);
+                writeln!(out, "  fibers: {busy} with a task, {idle} without")?;
+            }
+            None => writeln!(out, "  fibers: (busy)")?,
+        }
+        let (searching, sleeping) = self.idle.figures();
+        writeln!(
+            out,
+            "  carriers without a task: {searching} searching, {sleeping} parked"
+        )
     }
 
     fn add_counts(&self, stats: &mut Stats) {
-        for post in &self.posts.lock().all {
-            post.counts.add_to(stats);
+        for inbox in &self.inboxes.lock().all {
+            inbox.counts.add_to(stats);
         }
     }
 }

@@ -13,49 +13,63 @@ use std::ptr;
 use super::carrier::Carrier;
 use super::node::Node;
 use super::stack::{GUARD, Stack};
-use super::switch::{Bounds, Context, WayBack};
+use super::switch::{Bounds, Context, Yielder};
 use super::wheel::{Place, Timed};
 use crate::admission::Next;
 use crate::clock::Deadline;
 use crate::current::Current;
 use crate::engine::duty::{Duty, Legacy};
+use crate::engine::float::FloatControl;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::pool::Pool;
+use crate::sanitizers;
 use crate::stats::WorkerCounts;
-use crate::suspend::{Interest, Overrun, Sleeper, Suspend};
+use crate::suspend::{Interest, Overrun, Suspend, Waker};
 use crate::task::{Task, TaskFn};
 
 /// A worker that the gate has granted, when it has no task: a stack, and its index at the gate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     pub(super) stack: Stack,
-    pub(super) index: usize,
+    index: u32,
 }
 
-/// What becomes of a fiber that has given control back.
+impl Slot {
+    pub(super) fn new(stack: Stack, index: usize) -> Self {
+        let index = u32::try_from(index).expect("there are at most 2^24 workers");
+        Self { stack, index }
+    }
+
+    /// The worker's index at the gate.
+    pub(super) fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+/// What a fiber has become that gave control back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It goes on some time.
-    GoesOn,
+    /// It waits, and will go on.
+    Suspended,
     /// It has ended without a task: its slot is free.
-    Rests,
+    Idle,
     /// It has ended, and the gate has let it go.
-    Leaves,
+    Retired,
     /// Its task has ended what it took for its thread. Nothing on its stack is used again.
     Lost,
 }
 
-/// What a fiber begins with.
+/// The first thing that a fiber does.
 #[derive(Debug)]
 pub(super) enum First {
     Task(Task),
-    /// What a lost one has left.
+    /// It finishes what a lost fiber has left.
     Legacy(Box<Legacy>),
 }
 
 /// A fiber, from the beginning of its first task until it finds no other. What a switch needs comes
-/// first: with many fibers each line of it costs a look into main memory.
+/// first: with many fibers each cache line of it costs an access to main memory.
 #[repr(C, align(64))]
 pub(super) struct Fiber {
     /// For others; all that follows is its carrier's.
@@ -63,17 +77,19 @@ pub(super) struct Fiber {
     /// Whether its last suspension ended because the deadline had come.
     late: Cell<bool>,
     fate: Cell<Fate>,
-    /// What its descriptor is ready for, or why it never will be.
+    /// The events for which its descriptor is ready, or the error.
     found: Cell<Option<Result<Interest, Error>>>,
     timer: Cell<Place>,
     carrier: *const Carrier,
-    way_back: Cell<Option<WayBack>>,
+    yielder: Cell<Option<Yielder>>,
+    /// In a program that has a sanitizer.
+    sanitized: Option<sanitizers::Owned>,
     context: UnsafeCell<Option<Context>>,
     /// The function of the task that runs, for reports.
     function: Cell<Option<TaskFn>>,
+    legacy: Cell<Option<Box<Legacy>>>,
     /// The task that runs, or is to be the first.
     task: UnsafeCell<MaybeUninit<Task>>,
-    legacy: Cell<Option<Box<Legacy>>>,
     slot: Slot,
 }
 
@@ -93,20 +109,25 @@ impl Fiber {
         let colour = stacks.number(slot.stack) % COLOURS * COLOUR;
         let address = (bounds.base - size_of::<Self>() - colour) & !(align_of::<Self>() - 1);
         let this: *mut Self = ptr::with_exposed_provenance_mut(address);
-        // SAFETY: the engine keeps its posts for as long as its stacks.
-        let node = unsafe { Node::new(carrier.post()) };
+        // SAFETY: the engine keeps its inboxes for as long as its stacks.
+        let node = unsafe { Node::new(carrier.inbox()) };
         let (task, legacy) = match first {
             First::Task(task) => (MaybeUninit::new(task), None),
             First::Legacy(legacy) => (MaybeUninit::uninit(), Some(legacy)),
         };
+        let below = Bounds {
+            limit: bounds.limit,
+            base: address,
+        };
         let fiber = Self {
             node,
             late: Cell::new(false),
-            fate: Cell::new(Fate::GoesOn),
+            fate: Cell::new(Fate::Suspended),
             found: Cell::new(None),
             timer: Cell::new(Place::NOWHERE),
             carrier,
-            way_back: Cell::new(None),
+            yielder: Cell::new(None),
+            sanitized: sanitizers::Fiber::on(below.limit, below.base),
             context: UnsafeCell::new(None),
             function: Cell::new(None),
             task: UnsafeCell::new(task),
@@ -115,10 +136,6 @@ impl Fiber {
         };
         // SAFETY: the top of a stack that is the caller's; aligned.
         unsafe { this.write(fiber) };
-        let below = Bounds {
-            limit: bounds.limit,
-            base: address,
-        };
         // SAFETY: what is below the fiber is a guarded stack; `begin` takes a fiber and lets no panic out.
         let context = unsafe { Context::new(below, Self::begin, this.cast_const().cast()) };
         // SAFETY: written above.
@@ -136,6 +153,7 @@ impl Fiber {
         // SAFETY: the caller's promise.
         let fiber = unsafe { this.cast_mut().read() };
         if fiber.fate.get() == Fate::Lost {
+            fiber.tell_sanitizers(sanitizers::Fiber::is_abandoned);
             if let Some(context) = fiber.context.into_inner() {
                 // SAFETY: what a thread leaves on its stack when it is ended is not used again either.
                 unsafe { context.abandon() };
@@ -144,15 +162,17 @@ impl Fiber {
         fiber.slot
     }
 
-    unsafe fn begin(this: *const (), way_back: WayBack) {
+    unsafe fn begin(this: *const (), yielder: Yielder) {
         // SAFETY: `place` has put it there.
         let this = unsafe { &*this.cast::<Self>() };
-        this.way_back.set(Some(way_back));
+        this.yielder.set(Some(yielder));
+        this.tell_sanitizers(sanitizers::Fiber::has_arrived);
         this.arrive();
         this.serve();
+        this.tell_sanitizers(|fiber| fiber.leaves(true));
     }
 
-    /// Where each fiber has a thread of its own that thread has to be told whose it is.
+    /// Where each fiber has a thread of its own, sets the worker of that thread.
     #[inline]
     fn arrive(&self) {
         if cfg!(antpool_stand_in) {
@@ -175,12 +195,12 @@ impl Fiber {
         };
         while go_on {
             if !self.carrier().next_task(self) {
-                self.fate.set(Fate::Rests);
+                self.fate.set(Fate::Idle);
                 return;
             }
             go_on = self.run();
         }
-        self.fate.set(Fate::Leaves);
+        self.fate.set(Fate::Retired);
     }
 
     /// The next task is this one.
@@ -197,7 +217,11 @@ impl Fiber {
         let task = unsafe { &mut *self.task.get() };
         // SAFETY: it was placed with a task, or `set_task` has been called since the last one.
         let task = unsafe { task.assume_init_mut() };
+        self.pool().gate().begin_unmetered(task.is_proxy());
         self.function.set(Some(task.function()));
+        let function = task.reported().0;
+        self.carrier().expect(function);
+        self.carrier().shows(Some(function));
         self.perform(task);
         self.carrier().note_time(self);
         self.finish()
@@ -206,12 +230,12 @@ impl Fiber {
     /// Accounts for a task that has ended.
     #[inline]
     fn finish(&self) -> bool {
+        self.pool().task_ends();
         let (counts, gate) = (self.counts(), self.pool().gate());
-        counts.completed.add(1);
+        counts.complete_one();
         let hints = gate.hints();
         gate.finish();
-        counts.settled.add(1);
-        gate.after_task(hints, &self.carrier().starter()) == Next::Stay
+        gate.after_task(hints, self.slot.index(), &self.carrier().starter()) == Next::Stay
     }
 
     /// Gives control to the carrier until it resumes the fiber.
@@ -219,29 +243,40 @@ impl Fiber {
     fn leave(&self) {
         let carrier = self.carrier();
         carrier.note_time(self);
+        let float = FloatControl::read();
         if carrier.has_nothing_of_the_fibers() {
-            self.go();
+            self.switch_to_carrier();
         } else {
             self.leave_with_more();
         }
+        float.restore();
     }
 
-    /// The same with what few fibers have: apart, so that the others need no room for it.
+    /// The same for a fiber with exceptions or a mark of failure: apart, so that other fibers need no stack for it.
     #[cold]
     #[inline(never)]
     fn leave_with_more(&self) {
-        let kept = self.carrier().put_by();
-        self.go();
-        self.carrier().take_up(kept);
+        let saved = self.carrier().save();
+        self.switch_to_carrier();
+        self.carrier().restore(saved);
     }
 
     #[inline(always)]
-    fn go(&self) {
-        if let Some(way_back) = self.way_back.get() {
+    fn switch_to_carrier(&self) {
+        self.tell_sanitizers(|fiber| fiber.leaves(self.fate.get() == Fate::Lost));
+        if let Some(yielder) = self.yielder.get() {
             // SAFETY: the caller runs on this fiber.
-            unsafe { way_back.go() };
+            unsafe { yielder.suspend() };
         }
+        self.tell_sanitizers(sanitizers::Fiber::has_arrived);
         self.arrive();
+    }
+
+    #[inline(always)]
+    fn tell_sanitizers(&self, tell: impl FnOnce(&sanitizers::Fiber)) {
+        if let Some(fiber) = &self.sanitized {
+            tell(fiber);
+        }
     }
 
     /// Runs until it gives control back. Only its carrier may call this, and not from a fiber.
@@ -250,7 +285,9 @@ impl Fiber {
         self.node.go_on();
         // SAFETY: only the carrier's thread gets here, and not from within the context.
         if let Some(context) = unsafe { &mut *self.context.get() } {
+            self.tell_sanitizers(sanitizers::Fiber::is_entered);
             context.resume();
+            self.tell_sanitizers(sanitizers::Fiber::is_left);
         }
         self.fate.get()
     }
@@ -270,7 +307,7 @@ impl Fiber {
         self.node.become_ready()
     }
 
-    /// What it was told, once.
+    /// Takes that result.
     pub(super) fn take_found(&self) -> Option<Result<Interest, Error>> {
         self.found.take()
     }
@@ -280,13 +317,13 @@ impl Fiber {
         unsafe { &*self.carrier }
     }
 
-    /// Has the processor fetch what a resumption will need first.
+    /// Prefetches what a resumption needs first.
     #[inline]
     pub(super) fn prefetch_first(this: *const Self) {
         prefetch(this.cast());
     }
 
-    /// Has the processor fetch the rest: the fiber, and what lies below it on its stack.
+    /// Prefetches the rest: the fiber, and what lies below it on its stack.
     #[inline]
     pub(super) fn prefetch_rest(this: *const Self) {
         const BELOW: usize = 10;
@@ -300,7 +337,7 @@ impl Fiber {
     }
 }
 
-/// Has the processor fetch one line.
+/// Prefetches one cache line.
 #[inline]
 fn prefetch(address: *const u8) {
     #[cfg(target_arch = "x86_64")]
@@ -323,7 +360,7 @@ impl Duty for Fiber {
     }
 
     fn counts(&self) -> &WorkerCounts {
-        &self.carrier().post().counts
+        &self.carrier().inbox().counts
     }
 
     fn current(&self) -> &Current {
@@ -332,15 +369,16 @@ impl Duty for Fiber {
 
     /// Another fiber begins on the same stack with what is left to do, as the next thread may get the
     /// stack of one that has ended.
-    fn lose(&self, legacy: Legacy) {
+    fn lose(&self, legacy: Legacy) -> ! {
         self.legacy.set(Some(Box::new(legacy)));
         self.fate.set(Fate::Lost);
         self.leave();
+        unreachable!("a lost fiber goes on");
     }
 }
 
 impl Fiber {
-    /// What a lost fiber has left.
+    /// The rest of a lost fiber's task.
     pub(super) fn take_legacy(&self) -> Option<Box<Legacy>> {
         self.legacy.take()
     }
@@ -352,7 +390,7 @@ pub(super) struct Timer(pub(super) *const Fiber);
 
 impl Timed for Timer {
     fn put(self, place: Place) {
-        // SAFETY: who is in the wheel is suspended, and stays.
+        // SAFETY: a fiber in the wheel is suspended, and stays where it is.
         unsafe { &*self.0 }.timer.set(place);
     }
 }
@@ -379,11 +417,11 @@ impl Suspend for Fiber {
         while !self.suspend(until) {}
     }
 
-    fn sleeper(&self) -> &Sleeper {
-        self.node.sleeper()
+    fn waker(&self) -> &Waker {
+        self.node.waker()
     }
 
-    fn give_way(&self) {
+    fn yield_now(&self) {
         self.carrier().make_ready(self);
         self.leave();
     }
@@ -417,7 +455,7 @@ impl Fiber {
     }
 }
 
-#[cfg(not(any(feature = "asan", antpool_stand_in)))]
+#[cfg(not(antpool_stand_in))]
 const _: () = {
     // Three lines of a cache: see the order of the fields.
     assert!(size_of::<Fiber>() <= 192);

@@ -1,11 +1,10 @@
 //! Workers that are fibers: stacks of their own on a few threads. See the README beside this file.
 
-mod bell;
 #[cfg(not(loom))]
 mod blocking;
 #[cfg(not(loom))]
 mod carrier;
-mod crew;
+mod carrier_group;
 #[cfg(not(loom))]
 mod engine;
 #[cfg(not(loom))]
@@ -14,8 +13,6 @@ mod engine;
     reason = "the folder is the kind of worker, the file is one of them"
 )]
 mod fiber;
-#[cfg(not(loom))]
-mod held;
 #[cfg(all(test, loom))]
 mod models;
 mod node;
@@ -24,6 +21,8 @@ mod overflow;
 #[cfg(not(loom))]
 mod reactor;
 mod slots;
+#[cfg(not(loom))]
+mod slow_task;
 #[cfg(not(loom))]
 mod stack;
 #[cfg(not(loom))]

@@ -2,27 +2,27 @@
 //! run between two suspensions is run by it directly: the switch of stacks has no part in the protocol.
 //! Each model shows the invariant it is named for; with `ANTPOOL_MUTANT` set to that name it has to fail.
 
-#![allow(unsafe_code, reason = "a node is made for a post that outlives it")]
+#![allow(unsafe_code, reason = "a node is made for an inbox that outlives it")]
 
 use std::sync::Arc;
 
-use super::crew::Crew;
-use super::node::{Node, Post};
+use super::carrier_group::CarrierGroup;
+use super::node::{Inbox, Node};
 use super::slots::Rest;
 use crate::clock::Deadline;
 use crate::engine::idle::Idle;
-use crate::suspend::Sleeper;
+use crate::suspend::Waker;
 use crate::sync::{AtomicUsize, Ordering, explore, fence_in_models, mutant};
 
 /// One fiber and its carrier.
 struct World {
-    post: Post,
+    inbox: Inbox,
     node: Node,
     /// What the fiber waits for.
     event: AtomicUsize,
 }
 
-// SAFETY: as in the engine: any thread may wake the node, and the post is only shared.
+// SAFETY: as in the engine: any thread may wake the node, and the inbox is only shared.
 unsafe impl Send for World {}
 // SAFETY: as above.
 unsafe impl Sync for World {}
@@ -30,19 +30,19 @@ unsafe impl Sync for World {}
 impl World {
     fn new() -> Arc<Self> {
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
-            // SAFETY: the post lies in the same allocation.
-            let post = unsafe { &raw const (*this.as_ptr()).post };
+            // SAFETY: the inbox lies in the same allocation.
+            let inbox = unsafe { &raw const (*this.as_ptr()).inbox };
             Self {
-                post: Post::new(0),
+                inbox: Inbox::new(0),
                 // SAFETY: it outlives the node, beside which it lies.
-                node: unsafe { Node::new(post) },
+                node: unsafe { Node::new(inbox) },
                 event: AtomicUsize::new(0),
             }
         })
     }
 
-    fn sleeper(&self) -> &Sleeper {
-        self.node.sleeper()
+    fn waker(&self) -> &Waker {
+        self.node.waker()
     }
 
     /// What the fiber does: it waits until the event is there. As a carrier does it: suspended it goes
@@ -54,7 +54,7 @@ impl World {
                 continue;
             }
             while !self.take_delivered() {
-                self.post.parker.park_until(Deadline::NEVER);
+                self.inbox.parker.park_until(Deadline::NEVER);
             }
             delivered += 1;
             self.node.go_on();
@@ -64,7 +64,7 @@ impl World {
 
     fn take_delivered(&self) -> bool {
         let mut count = 0;
-        self.post.take_woken(|node| {
+        self.inbox.take_woken(|node| {
             assert!(std::ptr::eq(node, &raw const self.node));
             count += 1;
         });
@@ -82,7 +82,7 @@ fn f1_a_wake_is_not_lost_on_a_fiber_that_suspends_itself() {
             let world = Arc::clone(&world);
             loom::thread::spawn(move || {
                 world.event.store(1, Ordering::Relaxed);
-                world.sleeper().wake();
+                world.waker().wake();
             })
         };
         world.wait_for_event();
@@ -100,7 +100,7 @@ fn f2_a_delivery_is_not_lost_on_a_carrier_that_falls_asleep() {
                 let world = Arc::clone(&world);
                 loom::thread::spawn(move || {
                     world.event.store(1, Ordering::Relaxed);
-                    world.sleeper().wake();
+                    world.waker().wake();
                 })
             })
             .collect();
@@ -120,7 +120,7 @@ fn f3_of_a_deadline_and_a_wake_one_makes_the_fiber_ready() {
         assert!(world.node.begin_suspension());
         let waker = {
             let world = Arc::clone(&world);
-            loom::thread::spawn(move || world.sleeper().wake())
+            loom::thread::spawn(move || world.waker().wake())
         };
         // The carrier's wheel finds that its time has come.
         let by_deadline = world.node.become_ready();
@@ -131,11 +131,11 @@ fn f3_of_a_deadline_and_a_wake_one_makes_the_fiber_ready() {
 
 /// What two carriers and a submitter share: slots at rest, and how many tasks are queued.
 struct Yard {
-    idle: Idle<Post>,
+    idle: Idle<Inbox>,
     rest: Rest<usize>,
     tasks: AtomicUsize,
-    crew: Crew,
-    post: Arc<Post>,
+    group: CarrierGroup,
+    inbox: Arc<Inbox>,
 }
 
 impl Yard {
@@ -144,8 +144,8 @@ impl Yard {
             idle: Idle::with(1),
             rest: Rest::new(1, u64::MAX),
             tasks: AtomicUsize::new(0),
-            crew: Crew::default(),
-            post: Arc::new(Post::new(0)),
+            group: CarrierGroup::default(),
+            inbox: Arc::new(Inbox::new(0)),
         })
     }
 
@@ -156,10 +156,10 @@ impl Yard {
 
     /// A carrier as it rests.
     fn lie_down(&self) {
-        let must_look = || (self.has_tasks() && !self.rest.is_empty()) || self.crew.is_dismissed();
-        if self.idle.lie_down(&self.post, false, must_look) {
-            self.post.parker.park_until(Deadline::NEVER);
-            if !self.idle.get_up_late(&self.post) {
+        let must_look = || (self.has_tasks() && !self.rest.is_empty()) || self.group.is_shut_down();
+        if self.idle.lie_down(&self.inbox, false, must_look) {
+            self.inbox.parker.park_until(Deadline::NEVER);
+            if !self.idle.get_up_late(&self.inbox) {
                 self.idle.end_search(|| false);
             }
         } else {
@@ -199,20 +199,20 @@ fn f4_a_task_without_a_slot_is_taken_when_one_is_brought() {
 
 /// [F5] The last fiber leaves while a carrier lies down: it learns that it is not needed.
 #[test]
-fn f5_a_dismissed_carrier_does_not_sleep_on() {
+fn f5_a_carrier_that_is_shut_down_does_not_sleep_on() {
     explore(3, || {
         let yard = Yard::new();
-        yard.crew.one_joins();
+        yard.group.one_joins();
         let closer = {
             let yard = Arc::clone(&yard);
             loom::thread::spawn(move || {
-                yard.crew.dismiss(0);
+                yard.group.shut_down(0);
                 if !mutant("F5") {
                     yard.idle.wake_all();
                 }
             })
         };
-        while !yard.crew.is_dismissed() {
+        while !yard.group.is_shut_down() {
             yard.lie_down();
         }
         closer.join().unwrap();

@@ -1,4 +1,4 @@
-//! A suspended fiber, as those who wake it see it, and the carrier it is delivered to.
+//! A suspended fiber as its wakers see it, and the inbox of its carrier, to which they deliver it.
 //!
 //! See the README beside this file for the states.
 
@@ -8,77 +8,77 @@ use std::ptr;
 
 use crossbeam_utils::CachePadded;
 
-use super::bell::Bell;
+use crate::bell::Bell;
 use crate::engine::idle::Sleeps;
 use crate::stats::{Counter, WorkerCounts};
-use crate::suspend::Sleeper;
+use crate::suspend::Waker;
 use crate::sync::{self, AtomicPtr, AtomicU32, Ordering, mutant};
 
-/// On its carrier, or on the way there without having to be told.
+/// On its carrier, or about to be, without a wake.
 const RUNNING: u32 = 0;
 /// Somebody has woken it.
 const WOKEN: u32 = 1;
 /// It will not run until it is woken.
 const SUSPENDED: u32 = 2;
 
-/// Where a fiber is in its life, for others. The first thing in it.
+/// The state of a fiber, for its wakers. It lies at the fiber's beginning.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Node {
-    sleeper: Sleeper,
-    post: *const Post,
+    waker: Waker,
+    inbox: *const Inbox,
     /// The next in a list of fibers that were woken.
     next: AtomicPtr<Node>,
     state: AtomicU32,
 }
 
 impl Node {
-    /// A running fiber's.
+    /// That of a running fiber.
     ///
     /// # Safety
-    /// `post` outlives everybody who could wake the fiber.
-    pub(super) unsafe fn new(post: *const Post) -> Self {
+    /// `inbox` outlives every waker of the fiber.
+    pub(super) unsafe fn new(inbox: *const Inbox) -> Self {
         Self {
-            // SAFETY: a node is found from the sleeper at its beginning, and any thread may wake it.
-            sleeper: unsafe { Sleeper::new(Self::wake_from) },
-            post,
+            // SAFETY: a node is found from the waker at its beginning, and any thread may wake it.
+            waker: unsafe { Waker::new(Self::wake_from) },
+            inbox,
             next: AtomicPtr::new(ptr::null_mut()),
             state: AtomicU32::new(RUNNING),
         }
     }
 
-    pub(super) fn sleeper(&self) -> &Sleeper {
-        &self.sleeper
+    pub(super) fn waker(&self) -> &Waker {
+        &self.waker
     }
 
     /// # Safety
-    /// `sleeper` is that of a node.
-    unsafe fn wake_from(sleeper: &Sleeper) {
+    /// `waker` is that of a node.
+    unsafe fn wake_from(waker: &Waker) {
         // SAFETY: a node begins with it.
-        let node = unsafe { &*ptr::from_ref(sleeper).cast::<Self>() };
+        let node = unsafe { &*ptr::from_ref(waker).cast::<Self>() };
         node.wake();
     }
 
-    /// Has the fiber go on, or not suspend itself the next time.
+    /// Resumes the fiber. If it is not suspended, its next suspension ends at once.
     pub(super) fn wake(&self) {
         if self.become_ready() {
             // SAFETY: promised to `new`.
-            unsafe { &*self.post }.deliver(self);
+            unsafe { &*self.inbox }.deliver(self);
         }
     }
 
-    /// The fiber has been woken. True if the caller has to have it run: only one of those who wake it
-    /// at the same time is told so.
+    /// Marks the fiber as woken. True if the caller has to deliver it: of several wakers at the same time only one
+    /// gets true.
     pub(super) fn become_ready(&self) -> bool {
         if mutant("F3") {
             return self.state.load(Ordering::Acquire) == SUSPENDED;
         }
-        // [F3] Of those who come here at the same time one sees the state as it was.
+        // [F3] Of several wakers at the same time one sees SUSPENDED alone.
         // ORDERING: [F1]
         self.state.fetch_or(WOKEN, Ordering::AcqRel) == SUSPENDED
     }
 
-    /// The fiber is about to leave its carrier. False if it has been woken meanwhile and goes on.
+    /// Announces that the fiber is about to leave its carrier. False if a wake has come already.
     pub(super) fn begin_suspension(&self) -> bool {
         if mutant("F1") {
             self.state.store(SUSPENDED, Ordering::Release);
@@ -103,29 +103,29 @@ impl Node {
 
 /// What a carrier shares with others.
 #[derive(Debug)]
-pub(super) struct Post {
+pub(super) struct Inbox {
     /// Unique among the carriers that live.
     pub(super) index: usize,
     /// Fibers of this carrier that were woken, the last first.
     woken: CachePadded<AtomicPtr<Node>>,
     /// Where the carrier sleeps.
     pub(super) parker: sync::Parker,
-    /// What wakes it when it waits for descriptors as well.
+    /// Wakes it while it also waits for descriptors.
     pub(super) bell: Bell,
-    /// What it counts, away from what others write.
+    /// Its counters, away from what others write.
     pub(super) counts: CachePadded<WorkerCounts>,
     /// Tasks that it has taken from the queue.
     pub(super) taken: Counter,
-    /// The carrier itself: while it runs a fiber nothing else that tools for leaks look at knows of it.
+    /// The carrier itself, for leak checkers: while it runs a fiber nothing else that they scan points to it.
     known: AtomicPtr<()>,
 }
 
 // SAFETY: the nodes that it points to may be used by any thread.
-unsafe impl Send for Post {}
+unsafe impl Send for Inbox {}
 // SAFETY: as above; what is not atomic is written by its carrier only.
-unsafe impl Sync for Post {}
+unsafe impl Sync for Inbox {}
 
-impl Post {
+impl Inbox {
     pub(super) fn new(index: usize) -> Self {
         Self {
             index,
@@ -146,7 +146,7 @@ impl Post {
             .store(ptr::from_ref(carrier).cast_mut().cast(), Ordering::Relaxed);
     }
 
-    /// Takes a woken fiber in.
+    /// Adds a woken fiber.
     fn deliver(&self, node: &Node) {
         let new = ptr::from_ref(node).cast_mut();
         // ORDERING: Relaxed; the exchange checks it.
@@ -163,7 +163,7 @@ impl Post {
                 Err(now) => first = now,
             }
         }
-        // [F2] Who finds the list empty wakes the carrier; the others' wake is on its way.
+        // [F2] The waker that finds the list empty wakes the carrier; for the others that wake is coming.
         if first.is_null() && !mutant("F2") {
             self.wake();
         }
@@ -172,11 +172,11 @@ impl Post {
     /// Whether a woken fiber waits here.
     #[inline]
     pub(super) fn has_woken(&self) -> bool {
-        // ORDERING: Relaxed; a look. A carrier that is about to sleep has its parker's word for it.
+        // ORDERING: Relaxed; a hint. A carrier that is about to sleep relies on its parker.
         !self.woken.load(Ordering::Relaxed).is_null()
     }
 
-    /// Gives those that were woken, the first first.
+    /// Takes all woken fibers, in the order in which they were woken.
     pub(super) fn take_woken(&self, mut each: impl FnMut(*const Node)) {
         if !self.has_woken() {
             return;
@@ -185,7 +185,7 @@ impl Post {
         let mut node = self.woken.swap(ptr::null_mut(), Ordering::AcqRel);
         let mut turned: *mut Node = ptr::null_mut();
         while let Some(this) = {
-            // SAFETY: who was woken stays until it has run, which only the caller can have it do.
+            // SAFETY: a woken fiber stays until it has run, and only the caller runs it.
             unsafe { node.as_ref() }
         } {
             // ORDERING: Relaxed; the swap has acquired it, and from there the list is the caller's.
@@ -206,7 +206,7 @@ impl Post {
     }
 }
 
-impl Sleeps for Post {
+impl Sleeps for Inbox {
     fn wake(&self) {
         if self.parker.unpark() {
             self.bell.ring();

@@ -4,17 +4,18 @@
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::ptr;
+use std::time::Duration;
 
-use super::bell::Bell;
 use super::fiber::Fiber;
+use crate::bell::Bell;
 use crate::clock::{self, Deadline};
 use crate::error::Error;
 use crate::suspend::Interest;
 use crate::sync::{AtomicU32, Ordering};
 
-/// What the system tells at one time.
+/// The most events that one call of the system returns.
 const EVENTS: usize = 256;
-/// What stands for the bell; no descriptor has this number.
+/// The number of our own event descriptor; no other has it.
 const BELL: u64 = u64::MAX;
 
 /// One fiber that waits for a descriptor.
@@ -26,12 +27,12 @@ struct Waiter {
 
 /// One descriptor.
 #[derive(Debug, Default)]
-struct Watch {
+struct FdEntry {
     waiters: Vec<Waiter>,
     /// The system knows it, unless it was closed since.
     known: bool,
     /// How often the system was made to know it. One that was closed while a duplicate of it stays open is
-    /// still known, and what is told of it must not be taken for the one that has the number now.
+    /// still registered, and its events must not count for the descriptor that has the number now.
     generation: u32,
 }
 
@@ -39,14 +40,14 @@ struct Watch {
 pub(super) struct Reactor {
     epoll: OwnedFd,
     /// By descriptor.
-    watches: Vec<Watch>,
+    entries: Vec<FdEntry>,
     waits: usize,
     /// When they were last looked at.
     looked: u64,
     events: Vec<libc::epoll_event>,
 }
 
-/// What the system tells a descriptor by.
+/// The number by which the system names a descriptor.
 fn key(index: usize, generation: u32) -> u64 {
     u64::from(generation) << 32 | index as u64
 }
@@ -66,7 +67,7 @@ impl Reactor {
         let this = Self {
             // SAFETY: just made.
             epoll: unsafe { OwnedFd::from_raw_fd(epoll) },
-            watches: Vec::new(),
+            entries: Vec::new(),
             waits: 0,
             looked: 0,
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
@@ -91,7 +92,7 @@ impl Reactor {
         }
     }
 
-    /// Has `fiber` told when the descriptor is ready. `woken` gets fibers that waited for a descriptor
+    /// Registers `fiber`, to be woken when the descriptor is ready. `woken` gets fibers that waited for a descriptor
     /// of this number that has been closed since.
     pub(super) fn add(
         &mut self,
@@ -101,56 +102,59 @@ impl Reactor {
         woken: &mut dyn FnMut(*const Fiber),
     ) -> Result<(), Error> {
         let index = usize::try_from(fd).map_err(|_| Error::InvalidArgument)?;
-        if self.watches.len() <= index {
-            self.watches.resize_with(index + 1, Watch::default);
+        if self.entries.len() <= index {
+            let more = index + 1 - self.entries.len();
+            let reserved = self.entries.try_reserve(more);
+            reserved.map_err(|_| Error::NoMemory)?;
+            self.entries.resize_with(index + 1, FdEntry::default);
         }
-        self.watches[index].waiters.push(Waiter { fiber, interest });
+        let waiters = &mut self.entries[index].waiters;
+        waiters.try_reserve(1).map_err(|_| Error::NoMemory)?;
+        waiters.push(Waiter { fiber, interest });
         self.waits += 1;
-        let armed = self.arm(fd, index, woken);
+        let mut armed = self.rearm(fd, index);
+        if armed == Err(libc::ENOENT) {
+            // The descriptor that the others wait for is gone, and this is another.
+            self.dismiss_others(index, woken);
+            armed = self.register(fd, index);
+        }
+        let armed = armed.map_err(|error| match error {
+            libc::EBADF => Error::InvalidArgument,
+            _ => Error::NoMemory,
+        });
         if armed.is_err() {
             self.remove(fd, fiber);
         }
         armed
     }
 
-    fn arm(
-        &mut self,
-        fd: RawFd,
-        index: usize,
-        woken: &mut dyn FnMut(*const Fiber),
-    ) -> Result<(), Error> {
-        let Watch {
-            known, generation, ..
-        } = self.watches[index];
-        let events = self.watches[index].events();
-        let mut result = Err(libc::ENOENT);
-        if known {
-            let data = key(index, generation);
+    /// Arms a registered descriptor once more. ENOENT if none of that number is registered.
+    fn rearm(&mut self, fd: RawFd, index: usize) -> Result<(), i32> {
+        let watch = &self.entries[index];
+        if !watch.known {
+            return Err(libc::ENOENT);
+        }
+        let data = key(index, watch.generation);
+        let result = self.control(libc::EPOLL_CTL_MOD, fd, watch.events(), data);
+        self.entries[index].known = result.is_ok();
+        result
+    }
+
+    /// Registers the descriptor.
+    fn register(&mut self, fd: RawFd, index: usize) -> Result<(), i32> {
+        let watch = &mut self.entries[index];
+        watch.generation = watch.generation.wrapping_add(1);
+        let (events, data) = (watch.events(), key(index, watch.generation));
+        let mut result = self.control(libc::EPOLL_CTL_ADD, fd, events, data);
+        if result == Err(libc::EEXIST) {
             result = self.control(libc::EPOLL_CTL_MOD, fd, events, data);
         }
-        if result == Err(libc::ENOENT) {
-            if known {
-                // The descriptor that the others wait for is gone, and this is another.
-                self.dismiss_others(index, woken);
-            }
-            let generation = generation.wrapping_add(1);
-            self.watches[index].generation = generation;
-            let events = self.watches[index].events();
-            let data = key(index, generation);
-            result = self.control(libc::EPOLL_CTL_ADD, fd, events, data);
-            if result == Err(libc::EEXIST) {
-                result = self.control(libc::EPOLL_CTL_MOD, fd, events, data);
-            }
-        }
-        self.watches[index].known = result.is_ok();
-        result.map_err(|error| match error {
-            libc::EBADF => Error::InvalidArgument,
-            _ => Error::NoMemory,
-        })
+        self.entries[index].known = result.is_ok();
+        result
     }
 
     fn dismiss_others(&mut self, index: usize, woken: &mut dyn FnMut(*const Fiber)) {
-        let waiters = &mut self.watches[index].waiters;
+        let waiters = &mut self.entries[index].waiters;
         let others = waiters.len().saturating_sub(1);
         self.waits -= others;
         for other in waiters.drain(..others) {
@@ -162,7 +166,7 @@ impl Reactor {
     pub(super) fn remove(&mut self, fd: RawFd, fiber: &Fiber) {
         let Some(watch) = usize::try_from(fd)
             .ok()
-            .and_then(|fd| self.watches.get_mut(fd))
+            .and_then(|fd| self.entries.get_mut(fd))
         else {
             return;
         };
@@ -212,7 +216,7 @@ impl Reactor {
     fn is_ready(&mut self, data: u64, events: u32, woken: &mut dyn FnMut(*const Fiber)) {
         let ready = Interest::of_epoll(events);
         let index = data as u32 as usize;
-        let Some(watch) = self.watches.get_mut(index) else {
+        let Some(watch) = self.entries.get_mut(index) else {
             return;
         };
         if data != key(index, watch.generation) {
@@ -227,21 +231,27 @@ impl Reactor {
             found.is_none()
         });
         self.waits -= before - watch.waiters.len();
-        if !watch.waiters.is_empty() {
-            // Each event is told once: those who wait for others have to ask again.
-            if let Err(error) = self.arm(index as RawFd, index, woken) {
-                let waiters = std::mem::take(&mut self.watches[index].waiters);
-                self.waits -= waiters.len();
-                for waiter in waiters {
-                    tell(waiter.fiber, Err(error), woken);
-                }
+        if watch.waiters.is_empty() {
+            return;
+        }
+        // Events are one-shot: those who wait for others have to be armed again.
+        if let Err(error) = self.rearm(index as RawFd, index) {
+            let error = match error {
+                // The number is free, or that of another descriptor than theirs.
+                libc::EBADF | libc::ENOENT => Error::InvalidArgument,
+                _ => Error::NoMemory,
+            };
+            let waiters = std::mem::take(&mut self.entries[index].waiters);
+            self.waits -= waiters.len();
+            for waiter in waiters {
+                tell(waiter.fiber, Err(error), woken);
             }
         }
     }
 }
 
-impl Watch {
-    /// What its waiters wait for, to be told once.
+impl FdEntry {
+    /// The events that its waiters wait for, one-shot.
     fn events(&self) -> u32 {
         let wanted = self.waiters.iter().fold(0, |events, waiter| {
             let read = if waiter.interest.readable {
@@ -272,7 +282,7 @@ impl Interest {
 }
 
 fn tell(fiber: *const Fiber, found: Result<Interest, Error>, woken: &mut dyn FnMut(*const Fiber)) {
-    // SAFETY: who waits is suspended, and stays.
+    // SAFETY: a waiter is suspended, and stays where it is.
     if unsafe { &*fiber }.tell(found) {
         woken(fiber);
     }
@@ -280,6 +290,9 @@ fn tell(fiber: *const Fiber, found: Result<Interest, Error>, woken: &mut dyn FnM
 
 /// Whether the system has no epoll_pwait2 (before Linux 5.11, and under some valgrinds).
 static IS_OLD: AtomicU32 = AtomicU32::new(0);
+
+/// Nanoseconds between two polls where the system refuses every way of waiting.
+const REFUSED_PAUSE: u64 = 1_000_000;
 
 /// Nanoseconds where the system takes them; else milliseconds, rounded up. Raw calls are no cancellation
 /// points.
@@ -297,9 +310,10 @@ fn wait(epoll: &OwnedFd, events: &mut [libc::epoll_event], nanoseconds: Option<u
         let call = libc::SYS_epoll_pwait2;
         // SAFETY: all of it lives across the call, and `events` has that room.
         let count = unsafe { libc::syscall(call, epoll, events, room, timeout, no_mask, 0_usize) };
-        if count >= 0 || last_error() != libc::ENOSYS {
+        if count >= 0 || last_error() == libc::EINTR {
             return usize::try_from(count).unwrap_or(0);
         }
+        // It is not there, or a sandbox that does not know it refuses it.
         // ORDERING: as above.
         IS_OLD.store(1, Ordering::Relaxed);
     }
@@ -309,5 +323,10 @@ fn wait(epoll: &OwnedFd, events: &mut [libc::epoll_event], nanoseconds: Option<u
     let call = libc::SYS_epoll_pwait;
     // SAFETY: as above.
     let count = unsafe { libc::syscall(call, epoll, events, room, left, no_mask, 0_usize) };
+    if count < 0 && last_error() != libc::EINTR {
+        // Refused: looking again and again must not become spinning.
+        let pause = nanoseconds.map_or(REFUSED_PAUSE, |left| left.min(REFUSED_PAUSE));
+        clock::sleep(Duration::from_nanos(pause));
+    }
     usize::try_from(count).unwrap_or(0)
 }

@@ -1,52 +1,55 @@
-//! Workers without a task: stacks that wait for one, who takes them, and when they expire.
+//! Idle workers: the stacks that wait for a task, and when they expire.
 
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::crew::Crew;
+use super::carrier_group::CarrierGroup;
 use crate::engine::idle::{Idle, Sleeps};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, fence, mutant};
 
 /// What the lock guards.
 #[derive(Debug)]
 pub(super) struct Slots<S> {
-    /// Slots that expire, with the time since when they rest; the last to rest at the back.
+    /// Slots that expire, with the time at which they became idle; the latest is at the back.
     resting: VecDeque<(S, u64)>,
-    /// Slots that are of `min_workers`, and rest for ever.
+    /// Slots of `min_workers`, which never expire.
     kept: Vec<S>,
     /// Slots that the gate has granted and not taken back, at rest or in use.
     pub(super) granted: usize,
-    pub(super) crew: Option<Arc<Crew>>,
-    /// Carriers of the crew.
+    pub(super) group: Option<Arc<CarrierGroup>>,
+    /// Carriers of the group.
     pub(super) carriers: usize,
+    /// The system has refused a carrier: another is asked for only with at least this many workers.
+    pub(super) asks_from: usize,
 }
 
 /// The slots of one pool.
 #[derive(Debug)]
 pub(super) struct Rest<S> {
     slots: Mutex<Slots<S>>,
-    /// Nanoseconds after which a slot at rest expires.
-    expiry: u64,
-    /// How many are at rest, for who looks without the lock.
+    /// Nanoseconds after which a slot at rest expires. Changed under the lock.
+    expiry: AtomicU64,
+    /// The number at rest, for those who read it without the lock.
     count: AtomicUsize,
     /// When the next of them expires.
     next_expiry: AtomicU64,
 }
 
 impl<S> Rest<S> {
-    /// With memory for so many.
+    /// With memory for `slots` slots.
     pub(super) fn new(slots: usize, expiry: u64) -> Self {
         Self {
             slots: Mutex::new(Slots {
                 resting: VecDeque::with_capacity(slots),
                 kept: Vec::new(),
                 granted: 0,
-                crew: None,
+                group: None,
                 carriers: 0,
+                asks_from: 0,
             }),
-            expiry,
+            expiry: AtomicU64::new(expiry),
             count: AtomicUsize::new(0),
             next_expiry: AtomicU64::new(u64::MAX),
         }
@@ -56,7 +59,20 @@ impl<S> Rest<S> {
         self.slots.lock()
     }
 
-    /// Whether none is there. A look.
+    /// The lock, unless somebody keeps it for longer than a moment.
+    #[cfg(not(loom))]
+    pub(super) fn lock_soon(&self) -> Option<MutexGuard<'_, Slots<S>>> {
+        crate::dump::lock_soon(&self.slots)
+    }
+
+    /// How many there are, as a figure.
+    #[cfg(not(loom))]
+    pub(super) fn idle(&self) -> usize {
+        // ORDERING: Relaxed; for people.
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is none, as a hint.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         // ORDERING: Relaxed; whoever acts on it takes the lock, and fences order it for who sleeps.
@@ -70,23 +86,37 @@ impl<S> Rest<S> {
         self.next_expiry.load(Ordering::Relaxed)
     }
 
+    fn expiry(&self) -> u64 {
+        // ORDERING: Relaxed; the caller has the lock.
+        self.expiry.load(Ordering::Relaxed)
+    }
+
+    /// Sets the nanoseconds after which slots expire, also those at rest now.
+    #[cfg(not(loom))]
+    pub(super) fn set_expiry(&self, expiry: u64) {
+        let slots = self.lock();
+        // ORDERING: as above.
+        self.expiry.store(expiry, Ordering::Relaxed);
+        self.publish(&slots);
+    }
+
     fn publish(&self, slots: &Slots<S>) {
         let next = slots.resting.front();
-        let next = next.map_or(u64::MAX, |(_, since)| since.saturating_add(self.expiry));
+        let next = next.map_or(u64::MAX, |(_, since)| since.saturating_add(self.expiry()));
         // ORDERING: Relaxed; see the two functions above.
         self.count
             .store(slots.resting.len() + slots.kept.len(), Ordering::Relaxed);
         self.next_expiry.store(next, Ordering::Relaxed);
     }
 
-    /// One that rests from now on.
+    /// Adds one that is idle from `now` on.
     pub(super) fn put(&self, slots: &mut Slots<S>, slot: S, now: u64) {
         slots.resting.push_back((slot, now));
         self.publish(slots);
     }
 
-    /// A worker has no task any more, and rests: from `now` on, or for ever. The caller may be about to do
-    /// something else: if there are tasks it wakes somebody.
+    /// Adds the slot of a worker that has become idle, from `now` on, or for ever. If there are tasks, it wakes a
+    /// carrier, since the caller may be about to do something else.
     pub(super) fn bring(
         &self,
         slot: S,
@@ -106,13 +136,13 @@ impl<S> Rest<S> {
         }
         // ORDERING: [T2]
         fence(Ordering::SeqCst);
-        // [F4] Who found no slot for a task has left it to the one who brings the slot.
+        // [F4] A carrier that found no slot for a task has left that task to whoever brings a slot.
         if has_tasks() && !mutant("F4") {
             idle.task_pushed(|| false);
         }
     }
 
-    /// The one that has rested for the shortest time: what is left over goes cold and expires.
+    /// Takes the one that was idle for the shortest time, so that surplus slots go cold and expire.
     pub(super) fn take(&self, slots: &mut Slots<S>) -> Option<S> {
         let last = slots.resting.pop_back().map(|(slot, _)| slot);
         let taken = last.or_else(|| slots.kept.pop());
@@ -120,10 +150,10 @@ impl<S> Rest<S> {
         taken
     }
 
-    /// One whose time has come.
+    /// Takes one that has expired.
     pub(super) fn take_expired(&self, slots: &mut Slots<S>, now: u64) -> Option<S> {
         let (_, since) = slots.resting.front()?;
-        if since.saturating_add(self.expiry) > now {
+        if since.saturating_add(self.expiry()) > now {
             return None;
         }
         let (slot, _) = slots.resting.pop_front()?;
@@ -131,7 +161,7 @@ impl<S> Rest<S> {
         Some(slot)
     }
 
-    /// The one that has rested for the longest time.
+    /// Takes the one that was idle for the longest time.
     pub(super) fn take_oldest(&self, slots: &mut Slots<S>) -> Option<S> {
         let first = slots.resting.pop_front().map(|(slot, _)| slot);
         let taken = first.or_else(|| slots.kept.pop());

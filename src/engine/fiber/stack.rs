@@ -10,11 +10,12 @@ use super::switch::Bounds;
 use crate::admission::Refused;
 use crate::config::Config;
 use crate::error::Error;
+use crate::sanitizers;
 use crate::sync::{AtomicU32, Mutex, Ordering};
 
 /// Bytes of stack if nobody asks for another size.
 const STACK_DEFAULT: usize = 64 << 10;
-/// What a task can live on at all: a call into the C library, a failure and its report.
+/// The least that a task needs: a call into the C library, a failure and its report.
 const STACK_MIN: usize = 16 << 10;
 /// Bytes below each stack, at least, that end the process when they are touched.
 pub(super) const GUARD: usize = 64 << 10;
@@ -24,11 +25,12 @@ const STACKS_IN_SLAB: usize = 64;
 const SLAB_MAX: usize = 16 << 20;
 /// Linux 6.13: a guard that needs no mapping of its own.
 const MADV_GUARD_INSTALL: i32 = 102;
-/// What no kernel knows.
+/// A request that no kernel knows.
 const MADV_NONSENSE: i32 = i32::MAX;
 
-/// One stack: the address after its highest, and the slab it is from.
+/// One stack: the address after its highest, and the slab it is from. Packed, so that a slot takes 16 bytes.
 #[derive(Clone, Copy, Debug)]
+#[repr(C, packed(4))]
 pub(super) struct Stack {
     pub(super) top: usize,
     slab: u32,
@@ -44,8 +46,8 @@ struct Slab {
     /// The stacks that have their guard.
     guarded: u64,
     /// Those again, for valgrind, which takes a switch between stacks that it does not know for one
-    /// enormous frame.
-    known: Vec<ValgrindStackRegistration>,
+    /// enormous frame, and for LeakSanitizer, which looks for pointers only where it knows of memory.
+    known: Vec<(ValgrindStackRegistration, sanitizers::Root)>,
 }
 
 #[derive(Debug, Default)]
@@ -111,7 +113,7 @@ impl Stacks {
         stack.top / self.spacing
     }
 
-    /// Maps memory for so many stacks at once.
+    /// Maps memory for several stacks at once.
     pub(super) fn reserve(&self, stacks: usize) -> Result<(), Refused> {
         let mut slabs = self.slabs.lock();
         let mut there = 0;
@@ -136,8 +138,10 @@ impl Stacks {
             guard(bottom, self.spacing - self.size)?;
             slab.guarded |= 1 << which;
             let memory = ptr::with_exposed_provenance_mut(bottom + self.spacing - self.size);
-            slab.known
-                .push(ValgrindStackRegistration::new(memory, self.size));
+            slab.known.push((
+                ValgrindStackRegistration::new(memory, self.size),
+                sanitizers::Root::new(memory.cast(), self.size),
+            ));
         }
         slab.free &= !(1 << which);
         if slab.free == 0 {
@@ -252,8 +256,9 @@ fn guard(bottom: usize, bytes: usize) -> Result<(), Refused> {
     }
     if light == 1 {
         match advise(MADV_GUARD_INSTALL) {
-            Err(Some(libc::EINVAL)) => light = 2,
-            Err(_) => return Err(Refused),
+            Err(Some(libc::ENOMEM | libc::EAGAIN)) => return Err(Refused),
+            // An older kernel, or a sandbox that does not know the advice.
+            Err(_) => light = 2,
             Ok(()) => {}
         }
     }
@@ -261,7 +266,7 @@ fn guard(bottom: usize, bytes: usize) -> Result<(), Refused> {
     if light == 1 {
         return Ok(());
     }
-    // SAFETY: as above. It splits the mapping, and the system allows only so many.
+    // SAFETY: as above. It splits the mapping, and the system limits the number of mappings.
     match unsafe { libc::mprotect(memory, bytes, libc::PROT_NONE) } {
         0 => Ok(()),
         _ => Err(Refused),

@@ -6,10 +6,10 @@
 #![allow(unsafe_code, reason = "runs code on another stack")]
 
 #[cfg(not(antpool_stand_in))]
-pub(super) use stacks::{Context, WayBack};
+pub(super) use stacks::{Context, Yielder};
 
 #[cfg(antpool_stand_in)]
-pub(super) use stand_in::{Context, WayBack};
+pub(super) use stand_in::{Context, Yielder};
 
 /// A piece of memory to run on.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +20,8 @@ pub(super) struct Bounds {
     pub(super) base: usize,
 }
 
-/// What a context runs: it gets its argument, and how to get back to who resumes it.
-pub(super) type Body = unsafe fn(*const (), WayBack);
+/// The function of a context. It gets its argument, and how to return control to its resumer.
+pub(super) type Body = unsafe fn(*const (), Yielder);
 
 #[cfg(not(antpool_stand_in))]
 mod stacks {
@@ -29,7 +29,7 @@ mod stacks {
     use std::ptr::NonNull;
 
     use corosensei::stack::{Stack, StackPointer};
-    use corosensei::{Coroutine, CoroutineResult, Yielder};
+    use corosensei::{Coroutine, CoroutineResult};
 
     use super::{Body, Bounds};
 
@@ -56,9 +56,9 @@ mod stacks {
         pub(crate) unsafe fn new(bounds: Bounds, body: Body, arg: *const ()) -> Self {
             Self(Coroutine::with_stack(
                 bounds,
-                move |yielder: &Yielder<(), ()>, ()| {
+                move |yielder: &corosensei::Yielder<(), ()>, ()| {
                     // SAFETY: the caller's promise.
-                    unsafe { body(arg, WayBack(NonNull::from(yielder))) };
+                    unsafe { body(arg, Yielder(NonNull::from(yielder))) };
                 },
             ))
         }
@@ -80,17 +80,17 @@ mod stacks {
         }
     }
 
-    /// How the code of a context gives control back to who resumed it.
+    /// Returns control from a context to its resumer.
     #[derive(Clone, Copy, Debug)]
-    pub(crate) struct WayBack(NonNull<Yielder<(), ()>>);
+    pub(crate) struct Yielder(NonNull<corosensei::Yielder<(), ()>>);
 
-    impl WayBack {
+    impl Yielder {
         /// Returns when the context is resumed.
         ///
         /// # Safety
         /// The caller runs in the context that this was given to.
         #[inline]
-        pub(crate) unsafe fn go(self) {
+        pub(crate) unsafe fn suspend(self) {
             // SAFETY: the yielder lies at the base of the stack that the caller runs on.
             unsafe { self.0.as_ref() }.suspend(());
         }
@@ -109,7 +109,7 @@ mod stand_in {
 
     #[derive(Debug, Default)]
     struct Turns {
-        /// Where the context's thread waits for its turn, and who resumes it for the end of that.
+        /// Where the context's thread waits for its turn, and its resumer for the end of that turn.
         inside: Parker,
         outside: Parker,
         ended: AtomicU32,
@@ -121,7 +121,7 @@ mod stand_in {
         }
     }
 
-    /// Code that runs on a thread of its own, in turns with who resumes it.
+    /// Code that runs on a thread of its own, in turns with its resumer.
     pub(crate) struct Context {
         turns: Arc<Turns>,
         thread: Option<thread::JoinHandle<()>>,
@@ -139,7 +139,7 @@ mod stand_in {
             let thread = thread::Builder::new().stack_size(size).spawn(move || {
                 its.inside.park_until(Deadline::NEVER);
                 // SAFETY: the caller's promise.
-                unsafe { body(arg as *const (), WayBack(NonNull::from(&*its))) };
+                unsafe { body(arg as *const (), Yielder(NonNull::from(&*its))) };
                 // ORDERING: Release pairs with the Acquire of `resume`.
                 its.ended.store(1, Ordering::Release);
                 its.back();
@@ -174,14 +174,14 @@ mod stand_in {
 
     /// As the real one.
     #[derive(Clone, Copy, Debug)]
-    pub(crate) struct WayBack(NonNull<Turns>);
+    pub(crate) struct Yielder(NonNull<Turns>);
 
-    impl WayBack {
+    impl Yielder {
         /// As that of the real one.
         ///
         /// # Safety
         /// As that of the real one.
-        pub(crate) unsafe fn go(self) {
+        pub(crate) unsafe fn suspend(self) {
             // SAFETY: the thread that the caller runs on keeps them.
             let turns = unsafe { self.0.as_ref() };
             turns.back();

@@ -1,13 +1,12 @@
-//! A carrier that has nothing to do: how it looks for something, and sleeps (README, "Turns" and
+//! A carrier that has nothing to do: how it searches, and sleeps (README, "Turns" and
 //! "Helping").
 
 #![forbid(unsafe_code)]
 
 use super::carrier::Carrier;
 use crate::clock::{self, Deadline};
+use crate::sync::spin;
 
-/// Rounds of looking for a task before a carrier lies down.
-const ROUNDS: u32 = 20;
 /// Nanoseconds that a carrier gives the others to keep up.
 const NAP: u64 = 1_000_000;
 
@@ -22,7 +21,7 @@ impl Carrier {
     }
 
     fn has_something(&self) -> bool {
-        self.post.has_woken() || self.crew.is_dismissed() || self.engine.has_work(&self.pool)
+        self.inbox.has_woken() || self.group.is_shut_down() || self.engine.has_work(&self.pool)
     }
 
     /// Waits until there is something to do.
@@ -46,14 +45,14 @@ impl Carrier {
             }
         }
         let idle = &self.engine.idle;
-        if !idle.lie_down(&self.post, self.searching.get(), || self.has_something()) {
+        if !idle.lie_down(&self.inbox, self.searching.get(), || self.has_something()) {
             self.searching.set(true);
             return;
         }
         self.searching.set(false);
-        self.engine.call_watcher();
+        self.engine.wake_standby();
         self.sleep(self.next_deadline());
-        if !idle.get_up_late(&self.post) {
+        if !idle.get_up_late(&self.inbox) {
             // Woken to search. The wake may have been meant for a fiber: then one is left over.
             self.searching.set(true);
         }
@@ -69,19 +68,19 @@ impl Carrier {
         let deadline = Deadline::at_ns(until);
         if let Some(reactor) = &mut *self.reactor.borrow_mut() {
             if reactor.has_waits() {
-                if self.post.parker.put_aside() {
-                    reactor.wait(deadline, &self.post.bell, |fiber| self.make_ready(fiber));
-                    self.post.parker.withdraw();
+                if self.inbox.parker.prepare_park() {
+                    reactor.wait(deadline, &self.inbox.bell, |fiber| self.make_ready(fiber));
+                    self.inbox.parker.withdraw();
                 }
                 return;
             }
         }
-        self.post.parker.park_until(deadline);
+        self.inbox.parker.park_until(deadline);
     }
 
     fn look_for_a_while(&self) -> bool {
         let until = self.next_deadline();
-        let found = self.engine.lookout.look(ROUNDS, || {
+        let found = self.engine.spin.spin(spin::TASK, || {
             (self.has_something() || until <= clock::now_ns()).then_some(())
         });
         found.is_some()
@@ -92,13 +91,14 @@ impl Carrier {
     /// still there. True if there is something to do.
     fn watch_the_others(&self) -> bool {
         let (before, waiting) = (self.engine.taken(), self.pool.queue().len());
-        self.engine.set_watcher(Some(&self.post));
+        self.engine.set_standby(Some(&self.inbox));
         if self.engine.working() > 0 {
             let nap = clock::now_ns() + NAP;
             self.sleep(nap.min(self.next_deadline()));
         }
-        self.engine.set_watcher(None);
-        if self.post.has_woken() || self.crew.is_dismissed() || self.due.get() <= clock::now_ns() {
+        self.engine.set_standby(None);
+        if self.inbox.has_woken() || self.group.is_shut_down() || self.due.get() <= clock::now_ns()
+        {
             return true;
         }
         if !self.ready.borrow().is_empty() {
@@ -109,7 +109,7 @@ impl Carrier {
             self.helps.set(waiting > 0 && taken < waiting as u64);
             return true;
         }
-        // Nothing came: it may as well sleep. Else it goes on watching.
+        // Nothing came, so it sleeps. Otherwise it goes on standing by.
         taken > 0
     }
 

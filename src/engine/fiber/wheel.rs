@@ -31,7 +31,7 @@ impl Place {
     };
 }
 
-/// What can be put into a wheel: it keeps its place, so that it can be taken out.
+/// An entry of a wheel. It keeps its place, so that it can be taken out.
 pub(super) trait Timed: Copy + PartialEq {
     /// It is there now. Not told when it is given back: to look at each of thousands that are far apart
     /// in memory takes longer than all the rest.
@@ -55,7 +55,7 @@ struct Level<T> {
 #[derive(Debug)]
 pub(super) struct Wheel<T> {
     levels: Vec<Level<T>>,
-    /// The slot of level 0 that the last time told falls into. Those before it are empty.
+    /// The slot of level 0 of the time that it was last advanced to. The slots before it are empty.
     tick: u64,
     length: usize,
     /// The memory of slots that were emptied, for those that are filled next.
@@ -116,7 +116,7 @@ impl<T: Timed> Wheel<T> {
         self.tick < now >> TICK
     }
 
-    /// Puts a deadline in; one that has passed comes at the next [`Wheel::advance`].
+    /// Adds a deadline. One that has passed comes at the next [`Wheel::advance`].
     pub(super) fn insert(&mut self, at: u64, what: T) {
         self.length += 1;
         self.place(Entry { at, what });
@@ -180,7 +180,7 @@ impl<T: Timed> Wheel<T> {
             }
             // Nothing lies between here and the next occupied slot.
             self.tick = self.next_tick().map_or(last, |next| next.min(last));
-            self.refine();
+            self.cascade();
         }
     }
 
@@ -205,8 +205,8 @@ impl<T: Timed> Wheel<T> {
         self.spare.push(entries);
     }
 
-    /// What lies in slots of coarser levels that begin at the current tick goes to finer ones.
-    fn refine(&mut self) {
+    /// Moves the entries of coarser slots that begin at the current tick to finer levels.
+    fn cascade(&mut self) {
         for level in (1..LEVELS).rev() {
             let width = level as u32 * BITS;
             if self.tick % (1 << width) != 0 {
@@ -250,7 +250,7 @@ impl<T: Timed> Wheel<T> {
             self.tick
         };
         let slot = &self.levels[0].slots[tick as usize % SLOTS];
-        // For the coarser levels it is the time to refine them.
+        // For the coarser levels it is the time to cascade them.
         let is_near = tick - self.tick < SLOTS as u64 && !slot.is_empty();
         Some(match slot.len() {
             _ if !is_near => tick.saturating_mul(1 << TICK),
@@ -288,7 +288,7 @@ mod tests {
         }
     }
 
-    /// Numbers that look random, the same in each run.
+    /// Pseudo-random numbers, the same in each run.
     struct Numbers(u64);
 
     impl Numbers {

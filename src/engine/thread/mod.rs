@@ -5,6 +5,8 @@ mod models;
 mod slot;
 mod worker;
 
+#[cfg(not(loom))]
+use std::fmt::{self, Write};
 use std::sync::{Arc, Weak};
 
 use super::Engine;
@@ -12,24 +14,24 @@ use super::duty::Legacy;
 use super::idle::Idle;
 use super::threads::Threads;
 use crate::admission::Refused;
+use crate::clock::Deadline;
 use crate::config::Config;
+#[cfg(not(loom))]
+use crate::dump::{self, Pace};
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::stats::Stats;
-use crate::sync::{Lookout, Mutex, looks, spin_loop};
+use crate::sync::{Mutex, SpinWait, looks, mutant, spin, spin_loop};
 
 use slot::Slot;
 use worker::Worker;
-
-/// Looks at the queue before a sleeper is woken although workers are busy: below a microsecond.
-const PATIENCE: u32 = 20;
 
 /// The thread workers of one pool.
 #[derive(Debug)]
 pub(crate) struct ThreadEngine {
     idle: Idle<Slot>,
     slots: Mutex<Vec<Arc<Slot>>>,
-    lookout: Lookout,
+    spin: SpinWait,
     threads: Threads,
     /// Itself, for its workers.
     this: Weak<ThreadEngine>,
@@ -57,7 +59,7 @@ impl ThreadEngine {
         Ok(Arc::new_cyclic(|this| Self {
             idle: Idle::with(in_advance),
             slots: Mutex::new(slots),
-            lookout: Lookout::default(),
+            spin: SpinWait::default(),
             threads,
             this: Weak::clone(this),
         }))
@@ -72,16 +74,21 @@ impl ThreadEngine {
         Arc::clone(&slots[index])
     }
 
+    /// For each worker with a task: its index.
+    fn count_running(&self, count: &mut dyn FnMut(usize)) {
+        let slots = self.slots.lock();
+        for slot in slots.iter().filter(|slot| slot.counts.function().is_some()) {
+            count(slot.index);
+        }
+    }
+
     fn spawn(&self, pool: Arc<Pool>, index: usize, legacy: Legacy) -> Result<(), Refused> {
         let engine = self.this.upgrade().ok_or(Refused)?;
         let slot = self.slot(index);
-        self.idle.begin_search();
-        let live = move || Worker::new(pool, engine, slot).live(legacy);
-        let started = self.threads.spawn(index, live);
-        if started.is_err() {
-            self.idle.give_up_search();
-        }
-        started
+        let its_pool = Arc::clone(&pool);
+        let live = move || Worker::new(its_pool, engine, slot, legacy).live();
+        let begin = || self.threads.spawn(index, live);
+        self.idle.start(begin, || !pool.queue().is_empty())
     }
 
     /// Whether a worker that does not sleep takes what was pushed before a sleeper could: it may have
@@ -92,7 +99,7 @@ impl ThreadEngine {
         if !pool.may_spin() || self.idle.sleepers() >= pool.gate().live() {
             return false;
         }
-        (0..looks(PATIENCE)).any(|_| {
+        (0..looks(spin::TAKEN)).any(|_| {
             spin_loop();
             pool.queue().is_empty()
         })
@@ -109,19 +116,56 @@ impl Engine for ThreadEngine {
         self.idle.task_pushed(|| self.is_taken_soon(pool));
     }
 
-    fn watch(&self, pool: &Pool, look: &mut dyn FnMut()) {
-        self.idle.begin_watch();
-        look();
+    fn begin_spin(&self) {
+        self.idle.begin_spin();
+    }
+
+    fn end_spin(&self, pool: &Pool) {
         self.idle
-            .end_watch(|| !pool.queue().is_empty() && !self.is_taken_soon(pool));
+            .end_spin(|| !pool.queue().is_empty() && !self.is_taken_soon(pool));
     }
 
     fn look_again(&self, _: &Pool) {
         self.idle.wake_all();
     }
 
-    fn reap(&self) {
-        self.threads.reap();
+    fn expiry_changed(&self, _: u64) {
+        if !mutant("W7") {
+            self.idle.wake_all();
+        }
+    }
+
+    fn count_running(&self, count: &mut dyn FnMut(usize)) -> bool {
+        ThreadEngine::count_running(self, count);
+        true
+    }
+
+    fn reap(&self, deadline: Deadline) -> bool {
+        self.threads.reap(deadline)
+    }
+
+    fn detach(&self) {
+        self.threads.detach();
+    }
+
+    #[cfg(not(loom))]
+    fn dump(&self, out: &mut dyn Write, pace: &Pace) -> fmt::Result {
+        let Some(slots) = dump::lock_soon(&self.slots) else {
+            return writeln!(out, "  workers: (busy)");
+        };
+        for slot in slots.iter() {
+            let running = slot.counts.running();
+            // A place whose worker has left looks like that of one that sleeps.
+            if running.is_some() {
+                dump::write_worker(out, "worker", slot.index, running, pace, "")?;
+            }
+        }
+        drop(slots);
+        let (searching, sleeping) = self.idle.figures();
+        writeln!(
+            out,
+            "  without a task: {searching} searching, {sleeping} parked"
+        )
     }
 
     fn add_counts(&self, stats: &mut Stats) {

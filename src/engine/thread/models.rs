@@ -12,19 +12,27 @@ use crate::clock::Deadline;
 use crate::config::Config;
 use crate::observer::{Failure, Observer};
 use crate::pool::Pool;
-use crate::sync::{AtomicUsize, Ordering, Parker, advance, explore};
+use crate::sync::{AtomicUsize, Ordering, Parker, advance, advance_for_good, explore};
 use crate::task::Task;
 
-struct Nobody;
+/// Whom the end of a worker wakes.
+#[derive(Clone, Default)]
+struct Host(Arc<Parker>, Arc<AtomicUsize>, Arc<Parker>);
 
-impl Observer for Nobody {
+impl Observer for Host {
     fn task_failed(&self, _: Failure<'_>) -> bool {
         true
     }
     fn log_error(&self, _: &str) {}
     fn log_warning(&self, _: &str) {}
     fn worker_started(&self, _: usize) {}
-    fn worker_stopped(&self, _: usize) {}
+    fn worker_stopped(&self, _: usize) {
+        let _ = self.0.unpark();
+    }
+    fn pool_ended(&self) {
+        assert_eq!(self.1.fetch_add(1, Ordering::SeqCst), 0, "ended twice");
+        let _ = self.2.unpark();
+    }
     fn owner(&self) -> *const c_void {
         std::ptr::null()
     }
@@ -32,14 +40,33 @@ impl Observer for Nobody {
 
 /// A pool that starts `min_workers` at once.
 fn pool(capacity: usize, min_workers: usize, expiry: Option<Duration>) -> Arc<Pool> {
+    pool_of(&Host::default(), capacity, min_workers, expiry)
+}
+
+fn pool_of(
+    host: &Host,
+    capacity: usize,
+    min_workers: usize,
+    expiry: Option<Duration>,
+) -> Arc<Pool> {
+    pool_with_queue(host, capacity, 0, min_workers, expiry)
+}
+
+fn pool_with_queue(
+    host: &Host,
+    capacity: usize,
+    queue_capacity: usize,
+    min_workers: usize,
+    expiry: Option<Duration>,
+) -> Arc<Pool> {
     let config = Config {
         capacity: Some(capacity),
-        queue_capacity: 0,
+        queue_capacity,
         min_workers,
         expiry,
         ..Config::default_pool()
     };
-    let pool = Pool::new(config, Arc::new(Nobody)).expect("the options are valid");
+    let pool = Pool::new(config, Arc::new(host.clone())).expect("the options are valid");
     pool.start_min_workers().expect("models grant every thread");
     pool
 }
@@ -48,6 +75,7 @@ fn pool(capacity: usize, min_workers: usize, expiry: Option<Duration>) -> Arc<Po
 #[derive(Default)]
 struct Shared {
     runs: AtomicUsize,
+    discards: AtomicUsize,
     met: Parker,
 }
 
@@ -80,6 +108,10 @@ fn shared<'a>(arg: *mut c_void) -> &'a Shared {
 
 unsafe extern "C-unwind" fn count(arg: *mut c_void) {
     shared(arg).runs.fetch_add(1, Ordering::SeqCst);
+}
+
+unsafe extern "C-unwind" fn discard(arg: *mut c_void) {
+    shared(arg).discards.fetch_add(1, Ordering::SeqCst);
 }
 
 /// Ends only when two such tasks run at once.
@@ -150,5 +182,103 @@ fn a1_an_expiry_that_meets_a_submit_and_a_close_loses_nothing() {
         pool.shut_down();
         assert_eq!((shared.runs(), pool.running()), (2, 0));
         clock.join().unwrap();
+    });
+}
+
+/// [A12] A trim meets a worker that lies down: it leaves.
+#[test]
+fn a12_a_trim_is_not_lost_on_a_worker_that_lies_down() {
+    explore(2, || {
+        let (host, shared) = (Host::default(), Shared::new());
+        let pool = pool_of(&host, 1, 0, None);
+        shared.submit(&pool, count);
+        pool.wait(Deadline::NEVER).expect("not inside a task");
+        pool.trim();
+        host.0.park_until(Deadline::NEVER);
+        assert_eq!((shared.runs(), pool.running()), (1, 0));
+        pool.shut_down();
+    });
+}
+
+/// [W7] A shorter expiry meets a worker that lies down for ever: it expires.
+#[test]
+fn w7_a_new_expiry_is_not_lost_on_a_worker_that_lies_down() {
+    explore(2, || {
+        let (host, shared) = (Host::default(), Shared::new());
+        let pool = pool_of(&host, 1, 0, Some(Duration::MAX));
+        shared.submit(&pool, count);
+        pool.set_expiry(Duration::from_millis(1))
+            .expect("the pool has an expiry");
+        advance_for_good();
+        host.0.park_until(Deadline::NEVER);
+        assert_eq!((shared.runs(), pool.running()), (1, 0));
+        pool.shut_down();
+    });
+}
+
+/// [A13] A pool of one worker is closed and discards, while that takes tasks: each runs or is discarded, and the worker
+/// leaves.
+#[test]
+fn a13_each_task_runs_or_is_discarded_and_the_worker_leaves() {
+    explore(1, || {
+        let (host, shared) = (Host::default(), Shared::new());
+        let pool = pool_with_queue(&host, 1, 2, 0, None);
+        assert!(shared.submit(&pool, count) && shared.submit(&pool, count));
+        crate::loops::release_and_discard(&pool, Some(discard));
+        host.0.park_until(Deadline::NEVER);
+        let discards = shared.discards.load(Ordering::SeqCst);
+        assert_eq!((shared.runs() + discards, pool.running()), (2, 0));
+        let stats = pool.stats();
+        assert_eq!((stats.completed, stats.canceled), (2, discards as u64));
+        pool.shut_down();
+    });
+}
+
+/// [A13] Somebody takes tasks to discard them when the pool is opened again: a task that is accepted then runs.
+#[test]
+fn a13_a_task_of_later_is_not_discarded() {
+    explore(2, || {
+        let (host, shared) = (Host::default(), Shared::new());
+        let pool = pool_with_queue(&host, 1, 2, 0, None);
+        pool.release_and_discard(Some(discard));
+        let discarder = {
+            let pool = Arc::clone(&pool);
+            loom::thread::spawn(move || {
+                let taken = pool.take_discarded(&mut 1).is_some();
+                pool.finish_discarded(usize::from(taken), 0);
+                taken
+            })
+        };
+        pool.reboot().expect("models grant every thread");
+        assert!(shared.submit(&pool, count));
+        assert!(!discarder.join().unwrap(), "a task of later was taken");
+        pool.wait(Deadline::NEVER).expect("not inside a task");
+        assert_eq!(shared.runs(), 1);
+        pool.shut_down();
+    });
+}
+
+/// [A14] A pool is given up while its worker expires, or has a task: it ends once, and the task has run.
+#[test]
+fn a14_a_pool_that_is_given_up_ends_once() {
+    explore(2, || {
+        let (host, shared) = (Host::default(), Shared::new());
+        let pool = pool_of(&host, 1, 0, Some(Duration::from_millis(1)));
+        shared.submit(&pool, count);
+        advance_for_good();
+        pool.give_up();
+        drop(pool);
+        host.2.park_until(Deadline::NEVER);
+        assert_eq!(shared.runs(), 1);
+    });
+}
+
+/// [A14] A pool without a worker ends in the call that gives it up.
+#[test]
+fn a14_a_pool_without_workers_ends_at_once() {
+    explore(1, || {
+        let host = Host::default();
+        pool_of(&host, 1, 0, None).give_up();
+        assert_eq!(host.1.load(Ordering::SeqCst), 1);
     });
 }

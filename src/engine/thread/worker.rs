@@ -1,25 +1,25 @@
 //! One worker: takes tasks, runs them, sleeps, retires.
 
+#![allow(
+    unsafe_code,
+    reason = "what a worker leaves outlives the frame that reads it"
+)]
+
 use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 
 use super::ThreadEngine;
 use super::slot::Slot;
 use crate::admission::{Deferred, Next, Refused, Retire, Workers};
-use crate::capture;
+use crate::capture::{self, Base};
 use crate::clock::{self, Deadline};
 use crate::current::Current;
-use crate::engine::duty::{Duty, InCallback, Legacy};
+use crate::engine::duty::{Duty, InCallback, Legacy, Lost};
+use crate::engine::threads::Thread;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
-use crate::sync::mutant;
+use crate::sync::{mutant, spin};
 use crate::task::Task;
-
-/// Rounds of looking for a task before a worker lies down.
-const ROUNDS: u32 = 20;
-
-/// Looks before a worker lies down while another one searches: a microsecond or two.
-const MOMENT: u32 = 60;
 
 /// Starts ordinary workers.
 struct Ordinary<'a>(&'a Worker);
@@ -37,14 +37,23 @@ struct Heir<'a>(&'a Worker, &'a Legacy);
 
 impl Workers for Heir<'_> {
     fn start(&self, index: usize) -> Result<(), Refused> {
-        self.0
+        let Self(lost, legacy) = self;
+        let heir = lost.engine.slot(index);
+        heir.counts.take_over(&lost.slot.counts);
+        let started = lost
             .engine
-            .spawn(Arc::clone(&self.0.pool), index, self.1.clone())
+            .spawn(Arc::clone(&lost.pool), index, (*legacy).clone());
+        if started.is_ok() {
+            // The heir cannot end before the lock is free, and so joins this thread, or one that does.
+            lost.earlier.set(lost.engine.threads.this_one_will_end());
+        } else {
+            lost.slot.counts.take_over(&heir.counts);
+        }
+        started
     }
 }
 
 /// One thread's view of its pool.
-#[derive(Debug)]
 pub(super) struct Worker {
     pool: Arc<Pool>,
     engine: Arc<ThreadEngine>,
@@ -53,6 +62,25 @@ pub(super) struct Worker {
     searching: Cell<bool>,
     /// The finishes it has deferred, once it has deferred one.
     deferred: OnceCell<Arc<Deferred>>,
+    /// Where it goes on, or ends, when a task or a callback has ended its thread.
+    base: Base,
+    /// What is left to do there.
+    legacy: Cell<Option<Legacy>>,
+    /// Another worker has taken its place.
+    replaced: Cell<bool>,
+    /// The thread that this one joins when it ends.
+    earlier: Cell<Option<Thread>>,
+    /// The index by which the host knows it.
+    index: Cell<usize>,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Worker")
+            .field("slot", &self.slot)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Duty for Worker {
@@ -68,28 +96,34 @@ impl Duty for Worker {
         &self.current
     }
 
-    /// The duties of the thread go to another worker, or, if the system refuses one, are carried out
-    /// from here until the gate lets the worker go.
-    fn lose(&self, legacy: Legacy) {
+    /// The duties of the thread go to another worker, or, if the system refuses one, stay with this one, which
+    /// goes on until the gate lets it go.
+    fn lose(&self, legacy: Legacy) -> ! {
         self.settle();
         let gate = self.pool.gate();
         if self.current.has_retired() {
             // Nobody has to take its place.
             gate.count_lost();
             legacy.write();
-            gate.thread_ends(self.slot.index);
+            drop(legacy);
         } else if gate.replace_lost(self.slot.index, &Heir(self, &legacy)) {
-            // Nothing of this thread's is ever dropped again.
+            self.replaced.set(true);
+            self.legacy.take();
             drop(legacy);
         } else {
-            self.serve_on_lost_thread(legacy);
+            self.legacy.set(Some(legacy));
         }
-        self.engine.threads.abandon_this_one();
+        self.go_back()
     }
 }
 
 impl Worker {
-    pub(super) fn new(pool: Arc<Pool>, engine: Arc<ThreadEngine>, slot: Arc<Slot>) -> Self {
+    pub(super) fn new(
+        pool: Arc<Pool>,
+        engine: Arc<ThreadEngine>,
+        slot: Arc<Slot>,
+        legacy: Legacy,
+    ) -> Self {
         let current = Current::new(pool.address(), pool.observer().owner());
         Self {
             pool,
@@ -98,54 +132,99 @@ impl Worker {
             current,
             searching: Cell::new(true),
             deferred: OnceCell::new(),
+            base: Base::new(),
+            legacy: Cell::new(Some(legacy)),
+            replaced: Cell::new(false),
+            earlier: Cell::new(None),
+            index: Cell::new(0),
         }
     }
 
     /// The whole life of the thread.
-    pub(super) fn live(self, legacy: Legacy) {
+    pub(super) fn live(self) {
         self.current.enter(|| {
             // Whatever the host's code does now takes its time, and others must not rely on this one.
             self.stop_searching();
-            self.start_hook(&legacy);
-            self.serve(legacy);
-            self.current.retire();
-            self.call_back("a stop hook", false, || {
-                self.pool.observer().worker_stopped(self.slot.index);
-            });
+            self.take_index();
+            self.base.call(|| self.start_hook());
+            while !self.replaced.get() && !self.base.call(|| self.serve()) {}
+            if !self.replaced.get() {
+                self.current.retire();
+                self.base.call(|| {
+                    self.call_back("a stop hook", false, || {
+                        self.pool.observer().worker_stopped(self.index.get());
+                    });
+                });
+            }
+            self.give_index_back();
         });
-        self.engine.threads.this_one_ends();
-        self.pool.gate().thread_ends(self.slot.index);
+        if self.replaced.get() {
+            if let Some(earlier) = self.earlier.take() {
+                earlier.join();
+            }
+        } else {
+            self.engine.threads.this_one_ends();
+            self.pool.thread_ends(self.slot.index);
+        }
+    }
+
+    /// Models of pools have no host that would see it.
+    fn take_index(&self) {
+        if !cfg!(loom) {
+            self.index.set(self.pool.roster().take(self.slot.index));
+            self.current.set_index(Some(self.index.get()));
+        }
+    }
+
+    fn give_index_back(&self) {
+        if !cfg!(loom) {
+            self.current.set_index(None);
+            self.pool.roster().give_back(self.index.get());
+        }
     }
 
     /// Calls the start hook. If that ends the thread no other is started, whose hook would do the same:
-    /// this one goes on serving from inside.
-    fn start_hook(&self, legacy: &Legacy) {
-        let lost = || {
+    /// this one goes on.
+    fn start_hook(&self) {
+        let lost = || -> Lost {
             self.pool.gate().count_lost();
-            self.serve_on_lost_thread(legacy.with_line("a start hook ended its thread"));
-            self.engine.threads.abandon_this_one();
+            let legacy = self.legacy.take().unwrap_or_default();
+            let line = "a start hook ended its thread".to_owned();
+            self.legacy.set(Some(legacy.with_line(line)));
+            self.go_back()
         };
-        let hook = || self.pool.observer().worker_started(self.slot.index);
+        let hook = || self.pool.observer().worker_started(self.index.get());
         if let Err(message) = capture::callback(hook, &InCallback(lost)) {
             self.log(false, &format!("a start hook failed: {message}"));
         }
     }
 
-    /// Goes on serving where nobody takes the place of a thread that is being unwound.
-    fn serve_on_lost_thread(&self, legacy: Legacy) {
+    /// From a call that has ended the thread.
+    fn go_back(&self) -> ! {
         // What was said of the callback that ended it.
         self.current.take_failure();
-        self.serve(legacy);
-        self.pool.gate().thread_ends(self.slot.index);
+        self.base.go_back()
     }
 
     /// Runs tasks until the gate lets the worker go.
-    fn serve(&self, legacy: Legacy) {
-        let mut go_on = !self.take_over(&legacy) || self.finish();
+    fn serve(&self) {
+        // It stays where it is meanwhile: what is on the stack is given up if the thread is lost again.
+        // SAFETY: only this thread has it, and it is replaced only by `lose`, which never returns.
+        let legacy = unsafe { &*self.legacy.as_ptr() };
+        let mut go_on = match legacy {
+            Some(legacy) => !self.take_over(legacy) || self.finish(),
+            None => true,
+        };
+        self.legacy.take();
         while go_on {
             let Some(mut task) = self.next_task() else {
                 return;
             };
+            self.slot.counts.began(clock::ticks());
+            self.slot.counts.begin(task.reported().0 as usize);
+            self.pool
+                .gate()
+                .begin_task(self.slot.index, task.is_proxy());
             self.perform(&mut task);
             go_on = self.finish();
         }
@@ -155,7 +234,9 @@ impl Worker {
     /// Accounts for a task that has ended.
     #[inline]
     fn finish(&self) -> bool {
-        self.slot.counts.completed.add(1);
+        self.pool.task_ends();
+        self.slot.counts.complete_one();
+        self.slot.counts.end();
         let gate = self.pool.gate();
         let hints = gate.hints();
         if hints.may_defer() {
@@ -167,8 +248,8 @@ impl Worker {
             return true;
         }
         let closed = gate.finish();
-        self.settled(1, closed);
-        gate.after_task(hints, &Ordinary(self)) == Next::Stay
+        self.settled(closed);
+        gate.after_task(hints, self.slot.index, &Ordinary(self)) == Next::Stay
     }
 
     /// Settles what it has deferred.
@@ -182,13 +263,12 @@ impl Worker {
     }
 
     fn settle_all_of(&self, deferred: &Deferred) {
-        let (count, closed) = self.pool.gate().settle(deferred);
-        self.settled(count, closed);
+        let closed = self.pool.gate().settle(deferred);
+        self.settled(closed);
     }
 
     #[inline]
-    fn settled(&self, count: usize, closed: bool) {
-        self.slot.counts.settled.add(count as u64);
+    fn settled(&self, closed: bool) {
         // [W4] In a closed pool one task fewer may be what lets a sleeper go.
         if closed && self.engine.idle.has_sleepers() && !mutant("W4") {
             self.engine.idle.wake_all();
@@ -222,7 +302,7 @@ impl Worker {
     fn search(&self) -> Option<Task> {
         let (gate, queue, idle) = (self.pool.gate(), self.pool.queue(), &self.engine.idle);
         let mut idle_since = None;
-        let mut expiry = self.pool.expiry();
+        let mut kept = false;
         loop {
             if let Some(task) = self.look_for_a_while() {
                 self.stop_searching();
@@ -232,10 +312,16 @@ impl Worker {
                 self.stop_searching();
                 return None;
             }
+            let expiry = self.pool.expiry().filter(|_| !kept);
             let deadline = expiry.map_or(Deadline::NEVER, |expiry| {
                 Deadline::at(*idle_since.get_or_insert_with(clock::now), expiry)
             });
-            let must_look = || !queue.is_empty() || gate.is_unneeded();
+            // [W7] Who has changed the expiry wakes those that are listed.
+            let must_look = || {
+                !queue.is_empty()
+                    || gate.is_unneeded()
+                    || !kept && self.pool.expiry() != expiry && !mutant("W7.look")
+            };
             if !idle.lie_down(&self.slot, self.searching.get(), must_look) {
                 self.searching.set(true);
                 continue;
@@ -254,7 +340,7 @@ impl Worker {
                 Retire::Leave => return None,
                 // As good as having had the task that another worker took.
                 Retire::Needed => idle_since = None,
-                Retire::Kept => expiry = None,
+                Retire::Kept => kept = true,
             }
         }
     }
@@ -272,12 +358,12 @@ impl Worker {
         if !self.searching.get() {
             if !self.engine.idle.try_begin_search() {
                 // That one may be waiting for a CPU, and this one has one.
-                return queue.pop_soon(MOMENT);
+                return queue.pop_soon(spin::TASK_SOON);
             }
             self.searching.set(true);
         }
-        self.engine
-            .lookout
-            .look(ROUNDS, || if queue.is_empty() { None } else { queue.pop() })
+        self.engine.spin.spin(spin::TASK, || {
+            if queue.is_empty() { None } else { queue.pop() }
+        })
     }
 }

@@ -1,6 +1,7 @@
 /*
- * Mistakes in tasks, one for each argument, that the tools have to see through the pool. If they
- * did not, their silence about the other programs would say nothing.
+ * Mistakes in tasks that the tools have to see through the pool: the first argument names one, and the second
+ * is "fiber" for a task on a fiber. If the tools did not see them, their silence about the other programs
+ * would say nothing.
  */
 #define _GNU_SOURCE
 
@@ -43,6 +44,14 @@ static void overflow(void *arg)
     *(int *)arg = largest + 1;
 }
 
+/* The bytes behind a local array. */
+static void past_the_frame(void *arg)
+{
+    volatile char local[16] = {0};
+    volatile char *first = local;
+    first[sizeof local + (size_t) * (int *)arg] = 1;
+}
+
 static void must(int holds)
 {
     if (!holds) {
@@ -59,16 +68,20 @@ int main(int argc, char **argv)
     } mistakes[] = {{"data_race", data_race},
                     {"leak", leak},
                     {"use_after_free", use_after_free},
-                    {"overflow", overflow}};
+                    {"overflow", overflow},
+                    {"past_the_frame", past_the_frame}};
     antpool_task_fn mistake = NULL;
-    for (size_t i = 0; argc == 2 && i < sizeof mistakes / sizeof mistakes[0]; i++)
+    for (size_t i = 0; argc >= 2 && i < sizeof mistakes / sizeof mistakes[0]; i++)
         if (strcmp(argv[1], mistakes[i].name) == 0)
             mistake = mistakes[i].run;
     must(mistake != NULL && pipe(freed_fds) == 0);
 
     int *number = calloc(1, sizeof *number);
+    antpool_options_t options = ANTPOOL_OPTIONS_INIT;
+    if (argc == 3 && strcmp(argv[2], "fiber") == 0)
+        options.worker_kind = ANTPOOL_WORKER_FIBER;
     antpool_t *pool = NULL;
-    must(number != NULL && antpool_new(1, NULL, &pool) == ANTPOOL_OK);
+    must(number != NULL && antpool_new(1, &options, &pool) == ANTPOOL_OK);
     must(antpool_submit(pool, mistake, number) == ANTPOOL_OK);
     if (mistake == data_race) {
         usleep(100 * 1000);

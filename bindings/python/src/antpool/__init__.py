@@ -17,6 +17,7 @@ from ._abi import (
 from ._callbacks import Failure
 from ._errors import (
     AlreadyStartedError,
+    BusyError,
     CanceledError,
     ClosedError,
     DeadlockError,
@@ -32,10 +33,12 @@ from ._errors import (
     NoMemoryError,
     OverloadError,
     SpawnError,
+    TaskFailedError,
     TimedOutError,
     UnsupportedError,
 )
 from ._executor import Executor
+from ._group import Group
 from ._pool import Pool
 
 __version__ = "0.1.0"
@@ -44,6 +47,7 @@ __all__ = [
     "COPY_MAX",
     "UNLIMITED",
     "AlreadyStartedError",
+    "BusyError",
     "CanceledError",
     "ClosedError",
     "DeadlockError",
@@ -51,6 +55,7 @@ __all__ = [
     "Executor",
     "Failure",
     "ForkedError",
+    "Group",
     "InvalidArgumentError",
     "InvalidExpiryError",
     "InvalidPoolCountError",
@@ -63,6 +68,7 @@ __all__ = [
     "Pool",
     "SpawnError",
     "Stats",
+    "TaskFailedError",
     "TimedOutError",
     "UnsupportedError",
     "library_path",

@@ -58,6 +58,10 @@ class Options(ctypes.Structure):
         ("on_worker_start", WORKER),
         ("on_worker_stop", WORKER),
         ("worker_data", c_size_t),
+        ("cpus", POINTER(c_uint32)),
+        ("cpu_count", c_size_t),
+        ("nice_increment", c_int),
+        ("reserved", c_uint32),
     ]
 
 
@@ -119,7 +123,7 @@ class _Calls:
         self._giving_way = _library.load()
         self._keeping = ctypes.PyDLL(self._giving_way._name)
 
-        size, pool, argument = c_size_t, c_void_p, c_void_p
+        size, pool, group, argument = c_size_t, c_void_p, c_void_p, c_void_p
         options, out, count = POINTER(Options), POINTER(c_void_p), POINTER(c_size_t)
 
         self.new = self._waits("new", c_int64, options, out)
@@ -137,6 +141,21 @@ class _Calls:
         self.reboot = self._waits("reboot", pool)
         self.tune = self._waits("tune", pool, c_int64)
         self.destroy = self._waits("destroy", pool)
+
+        self.group_new = self._waits("group_new", out)
+        self.group_submit = self._waits("group_submit", group, pool, c_void_p, argument)
+        self.group_submit_timeout = self._waits(
+            "group_submit_timeout", group, pool, c_void_p, argument, c_uint64
+        )
+        self.group_submit_batch = self._waits(
+            "group_submit_batch", group, pool, c_void_p, c_void_p, size, count
+        )
+        self.group_wait_timeout = self._waits("group_wait_timeout", group, c_uint64)
+        self.try_group_submit = self._never("try_group_submit", group, pool, c_void_p, argument)
+        self.group_add = self._never("group_add", group, c_int64)
+        self.group_done = self._never("group_done", group)
+        self.group_cancel = self._never("group_cancel", group, c_void_p)
+        self.group_destroy = self._never("group_destroy", group)
 
         self.try_submit = self._never("try_submit", pool, c_void_p, argument)
         self.try_submit_copy = self._never("try_submit_copy", pool, c_void_p, c_void_p, size)

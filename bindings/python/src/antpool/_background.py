@@ -10,7 +10,8 @@ from typing import Any, Callable, Deque, Optional, Tuple
 
 from ._abi import CLOSED, DEADLOCK, OK, WAIT_FOREVER, Stats, calls
 from ._errors import check, error
-from ._pool import CFunction, Pool
+from ._group import CFunction
+from ._pool import Pool
 
 #: Called with the status that a submit in the background ends with.
 Complete = Callable[[int], object]

@@ -130,6 +130,18 @@ class UnsupportedError(Error, NotImplementedError):
     status = 17
 
 
+class TaskFailedError(Error):
+    """The task has run, and failed."""
+
+    status = 18
+
+
+class BusyError(Error):
+    """Somebody still uses it."""
+
+    status = 19
+
+
 BY_STATUS: Dict[int, Type[Error]] = {error.status: error for error in Error.__subclasses__()}
 
 

@@ -73,7 +73,7 @@ class Executor(ThreadPoolExecutor):
             call. If it raises, the executor is broken: pending and later calls get
             `concurrent.futures.thread.BrokenThreadPool`.
         :param queue_capacity: how many calls may wait for a thread; None means any number.
-        :param idle_timeout: a thread exits after so many idle seconds; None keeps it.
+        :param idle_timeout: a thread exits after this number of idle seconds; None keeps it.
         :param stack_size: bytes of stack for each thread; 0 means 8 MiB of address space.
         """
         if max_workers is None:

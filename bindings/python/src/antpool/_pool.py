@@ -8,7 +8,6 @@ from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from . import _callbacks, _lifetime
 from ._abi import (
-    FUNCTION_POINTER,
     QUEUE_UNBOUNDED,
     UNLIMITED,
     Options,
@@ -18,12 +17,7 @@ from ._abi import (
 )
 from ._callbacks import Callbacks, Failure
 from ._errors import ClosedError, ForkedError, InvalidArgumentError, check, error
-
-#: A C function ``void (*)(void *)``: one that ctypes found in a library, one made by a
-#: ``CFUNCTYPE``, or an address.
-CFunction = Any
-#: What a C task is called with: None, an address, or anything that ctypes passes as ``void *``.
-CArgument = Any
+from ._group import CArgument, CFunction, Group, c_function
 
 
 class Pool:
@@ -59,6 +53,8 @@ class Pool:
         queue_capacity: Optional[int] = 0,
         min_workers: int = 0,
         stack_size: int = 0,
+        cpus: Sequence[int] = (),
+        nice_increment: int = 0,
         name: str = "antpool",
         daemon: bool = False,
         panic_handler: Optional[Callable[[Failure], Any]] = None,
@@ -78,6 +74,8 @@ class Pool:
         :param queue_capacity: tasks accepted beyond the capacity; None means any number.
         :param min_workers: workers that are started now and never expire.
         :param stack_size: bytes of stack for each worker; 0 means 8 MiB of address space.
+        :param cpus: the only CPUs that workers run on; empty means those of the process.
+        :param nice_increment: added to the nice value of the calling thread, for the workers.
         :param name: names the threads, as debuggers and ``top -H`` show them.
         :param daemon: the end of the interpreter does not wait for the tasks of this pool. They
             must not use what Python frees at its end: no ctypes object, nothing that hangs on one.
@@ -104,6 +102,9 @@ class Pool:
             ),
             min_workers=_size("min_workers", min_workers),
             stack_size=_size("stack_size", stack_size),
+            cpus=(ctypes.c_uint32 * len(cpus))(*cpus),
+            cpu_count=len(cpus),
+            nice_increment=nice_increment,
             name=name.encode(),
         )
         callbacks = Callbacks(name, panic_handler, logger, on_worker_start, on_worker_stop)
@@ -117,7 +118,7 @@ class Pool:
             if func is None:
                 status = calls.new(_int64(capacity), options, handle)
             else:
-                status = calls.new_with_func(_int64(capacity), _function(func), options, handle)
+                status = calls.new_with_func(_int64(capacity), c_function(func), options, handle)
             check(status)
         except BaseException:
             _callbacks.forget(key)
@@ -159,18 +160,18 @@ class Pool:
 
         A wait in this call is not interrupted by Ctrl-C; use `submit_timeout` for that.
         """
-        check(calls.submit(self._handle, _function(fn), arg))
+        check(calls.submit(self._handle, c_function(fn), arg))
 
     def try_submit(self, fn: CFunction, arg: CArgument = None) -> None:
         """As `submit`, but a full pool raises OverloadError at once."""
-        check(calls.try_submit(self._handle, _function(fn), arg))
+        check(calls.try_submit(self._handle, c_function(fn), arg))
 
     def submit_timeout(
         self, fn: CFunction, arg: CArgument = None, *, timeout: Optional[float]
     ) -> None:
         """As `submit`, but waits for room at most `timeout` seconds, then raises TimedOutError."""
         limit = _lifetime.milliseconds(timeout)
-        check(calls.submit_timeout(self._handle, _function(fn), arg, limit))
+        check(calls.submit_timeout(self._handle, c_function(fn), arg, limit))
 
     def submit_copy(self, fn: CFunction, data: Any) -> None:
         """As `submit`, with a copy of `data` as the argument.
@@ -179,12 +180,12 @@ class Pool:
         a pointer to its copy, which is valid until it returns, so nothing has to be kept alive.
         """
         copy = memoryview(data).tobytes()
-        check(calls.submit_copy(self._handle, _function(fn), copy, len(copy)))
+        check(calls.submit_copy(self._handle, c_function(fn), copy, len(copy)))
 
     def try_submit_copy(self, fn: CFunction, data: Any) -> None:
         """As `submit_copy`, but a full pool raises OverloadError at once."""
         copy = memoryview(data).tobytes()
-        check(calls.try_submit_copy(self._handle, _function(fn), copy, len(copy)))
+        check(calls.try_submit_copy(self._handle, c_function(fn), copy, len(copy)))
 
     def submit_batch(self, fn: CFunction, args: Sequence[CArgument]) -> None:
         """Submits ``fn(arg)`` for each of `args`, in one call of the library.
@@ -221,11 +222,15 @@ class Pool:
         if getattr(array, "_type_", None) is not ctypes.c_void_p:
             raise TypeError("an array of arguments has to be one of c_void_p")
         accepted = ctypes.c_size_t()
-        status = call(self._handle, *map(_function, fn), array, count, ctypes.byref(accepted))
+        status = call(self._handle, *map(c_function, fn), array, count, ctypes.byref(accepted))
         if status:
             refusal = error(status)
             refusal.accepted = accepted.value
             raise refusal
+
+    def group(self) -> Group:
+        """A new group: tasks of this pool that are waited for and canceled together."""
+        return Group(self)
 
     @property
     def capacity(self) -> int:
@@ -316,12 +321,6 @@ class Pool:
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
         return f"<antpool.Pool {state}, {self.busy} of {self.capacity} workers busy>"
-
-
-def _function(fn: CFunction) -> CFunction:
-    if isinstance(fn, (int, FUNCTION_POINTER)):
-        return fn
-    raise TypeError(f"a pool runs C functions, not {fn!r}; antpool.Executor runs Python's")
 
 
 def _expiry_ms(expiry: Optional[float]) -> int:

@@ -1,4 +1,4 @@
-//! A task that holds its carrier for long is named in the log.
+//! The log names a task that has held its carrier for long.
 
 #![forbid(unsafe_code)]
 
@@ -11,17 +11,17 @@ use crate::task::TaskFn;
 
 /// A task that has held its carrier for long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Held {
+pub(super) struct SlowTask {
     function: TaskFn,
     milliseconds: u64,
 }
 
-impl std::fmt::Display for Held {
+impl std::fmt::Display for SlowTask {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let function = self.function as *const ();
         write!(
             formatter,
-            "the task {} held its carrier for {} ms; a call that blocks belongs into antpool_block()",
+            "the task {} held its carrier for {} ms; wrap blocking calls in antpool_block()",
             capture::name_of(function.cast()),
             self.milliseconds
         )
@@ -34,7 +34,8 @@ impl Carrier {
     pub(super) fn note_time(&self, fiber: &Fiber) {
         let now = clock::ticks();
         let before = self.began.replace(now);
-        if now.wrapping_sub(before) > clock::LONG_TICKS {
+        // A counter that goes back, as on a CPU that is out of step, means nothing.
+        if now.saturating_sub(before) > clock::LONG_TICKS {
             self.note_held(fiber);
         }
     }
@@ -43,14 +44,14 @@ impl Carrier {
     fn note_held(&self, fiber: &Fiber) {
         let now = clock::now_ns();
         if let Some(function) = fiber.function() {
-            self.held.set(Some(Held {
+            self.held.set(Some(SlowTask {
                 function,
                 milliseconds: now.saturating_sub(self.now.get()) / 1_000_000,
             }));
         }
     }
 
-    /// Says so, once in the life of the pool.
+    /// Logs it, once in the life of the pool.
     pub(super) fn log_held(&self) {
         if let Some(held) = self.held.take() {
             if self.engine.first_held() {

@@ -5,6 +5,7 @@
 #include "spec.h"
 
 #include "failures.h"
+#include "threads.h"
 
 static void exit_thread(void *arg)
 {
@@ -140,6 +141,34 @@ SPEC(many_lost_threads_among_other_tasks_lose_no_task)
     CHECK_EQ(stats.lost, LOST);
     CHECK_EQ(stats.completed, LOST + OTHERS);
     spec_destroy(pool);
+}
+
+static pthread_key_t of_thread;
+static count_t destroyed = COUNT_INIT;
+
+static void set_value_and_exit_thread(void *arg)
+{
+    CHECK_EQ(pthread_setspecific(of_thread, &destroyed), 0);
+    pthread_exit(arg);
+}
+
+SPEC_THREADS(a_lost_thread_ends_like_any_other)
+{
+    enum { LOST = 200 };
+    failures_t failures = FAILURES_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    CHECK_EQ(pthread_key_create(&of_thread, count_task), 0);
+    spec_start_first_thread();
+    const long before = spec_threads();
+    antpool_t *pool = spec_pool(2, &options);
+    for (int i = 0; i < LOST; i++)
+        CHECK_STATUS(antpool_submit(pool, set_value_and_exit_thread, NULL), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    CHECK_EQ(count_get(&destroyed), LOST);
+    EVENTUALLY(spec_threads() == before);
+    spec_destroy(pool);
+    CHECK_EQ(count_get(&failures.handled), LOST);
 }
 
 SPEC(a_lost_thread_admits_a_caller_that_waits)

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Does what a section of a README says, as its reader would: in an empty directory, file after file
+# Does what a section of a page says, as its reader would: in an empty directory, file after file
 # and command after command.
 #
-#     readme.sh README SECTION WORK_DIR PREFIX SOURCE
+#     page.sh PAGE SECTION WORK_DIR PREFIX SOURCE
 #
 # A block of code after a line that ends in "`NAME`:" is the file NAME. A block of sh is run, with
 # PREFIX and SOURCE in place of the words PREFIX and ANTPOOL. A block of text is what the commands
 # before it have printed last.
 set -eu
-readme=$1 section=$2 work_dir=$3 prefix=$4 source=$5
+page=$1 section=$2 work_dir=$3 prefix=$4 source=$5
 
 rm -rf "$work_dir"
 mkdir -p "$work_dir"
@@ -30,9 +30,9 @@ awk -v section="$section" '
         next
     }
     NF { name = match($0, /`[^`]+`:$/) ? substr($0, RSTART + 1, RLENGTH - 3) : "" }
-' "$readme"
+' "$page"
 
-[ -e step-01.sh ] || { echo "$readme has no commands in: $section" >&2; exit 1; }
+[ -e step-01.sh ] || { echo "$page has no commands in: $section" >&2; exit 1; }
 compared=0
 for step in step-*.sh; do
     sed -i -e "s|PREFIX\\b|$prefix|g" -e "s|\\bANTPOOL/|$source/|g" "$step"
@@ -40,9 +40,9 @@ for step in step-*.sh; do
     expected=${step%.sh}.txt
     [ -e "$expected" ] || continue
     tail -n "$(wc -l <"$expected")" "$step.printed" | diff "$expected" - || {
-        echo "$readme, $section: < is what it says, > what was printed" >&2
+        echo "$page, $section: < is what it says, > what was printed" >&2
         exit 1
     }
     compared=1
 done
-[ "$compared" = 1 ] || { echo "$readme does not say what is printed by: $section" >&2; exit 1; }
+[ "$compared" = 1 ] || { echo "$page does not say what is printed by: $section" >&2; exit 1; }

@@ -1,6 +1,6 @@
 /*
- * Callers that wait to submit: in which order they get in, that nobody who comes later keeps them
- * out, and that release turns all of them away.
+ * Callers that wait to submit: they are served in order, no newcomer keeps them out, and a release turns
+ * all of them away.
  */
 #include "spec.h"
 

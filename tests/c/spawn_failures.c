@@ -112,6 +112,30 @@ static void on_stop(void *data, antpool_t *pool, size_t index)
     count_add(&((hooks_t *)data)->stopped, 1);
 }
 
+SPEC(a_group_counts_no_task_that_was_refused_its_worker)
+{
+    count_t done = COUNT_INIT;
+    antpool_options_t options = refusal_options();
+    antpool_t *pool = spec_pool(CAPACITY, &options);
+    antpool_group_t *group = NULL;
+    CHECK_STATUS(antpool_group_new(&group), ANTPOOL_OK);
+    void *args[2] = {&done, &done};
+    size_t accepted = 7;
+    grant(0);
+    CHECK_STATUS(antpool_group_submit(group, pool, count_task, &done), ANTPOOL_ERR_SPAWN);
+    CHECK_STATUS(antpool_group_submit_batch(group, pool, count_task, args, 2, &accepted),
+                 ANTPOOL_ERR_SPAWN);
+    CHECK_EQ(accepted, 0);
+    CHECK_STATUS(antpool_group_wait_timeout(group, 0), ANTPOOL_OK);
+    grant(NO_LIMIT);
+    /* The system is asked again a little later. */
+    EVENTUALLY(antpool_group_submit(group, pool, count_task, &done) == ANTPOOL_OK);
+    CHECK_STATUS(antpool_group_wait(group), ANTPOOL_OK);
+    CHECK_EQ(count_get(&done), 1);
+    CHECK_STATUS(antpool_group_destroy(group), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
 SPEC(new_fails_with_spawn_and_leaves_nothing_when_min_workers_are_refused)
 {
     enum { WORKERS = 4 };
@@ -220,6 +244,31 @@ SPEC(a_lost_thread_goes_on_serving_when_its_replacement_is_refused)
         CHECK_EQ(stats.spawned, 1);
         CHECK_GE(stats.spawn_failures, 4);
     }
+    CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
+static void count_and_exit_thread(void *count)
+{
+    count_task(count);
+    pthread_exit(NULL);
+}
+
+/* More than any stack had room for if each went on inside the one before. */
+SPEC(any_number_of_lost_threads_may_be_refused_their_replacement)
+{
+    const long tasks = (long)spec_rounds(20000);
+    failures_t failures = FAILURES_INIT;
+    count_t ran = COUNT_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    options.queue_capacity = ANTPOOL_QUEUE_UNBOUNDED;
+    antpool_t *pool = spec_pool(1, &options);
+    grant(1);
+    for (long i = 0; i < tasks; i++)
+        CHECK_STATUS(antpool_submit(pool, count_and_exit_thread, &ran), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(count_get(&ran), tasks);
+    CHECK_EQ(stats_of(pool).lost, tasks);
     CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
     spec_destroy(pool);
 }

@@ -1,0 +1,62 @@
+//! Waiting for some of the work: one task, a group of them, or whatever comes first. See the README beside this file.
+
+#![allow(unsafe_code, reason = "a box of a slice of one is a box")]
+
+mod completions;
+mod group;
+#[cfg(all(test, loom))]
+mod models;
+mod record;
+mod waiters;
+
+use crate::error::Error;
+use crate::task::TaskFn;
+
+pub(crate) use completions::Completions;
+pub(crate) use group::Group;
+pub(crate) use record::{Owner, Record};
+
+/// What a worker is to do with a task that it has taken from the queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Begin {
+    /// Run it.
+    Run,
+    /// Not run it: it was canceled. If there is a function, that is called with the task's argument instead.
+    Canceled(Option<TaskFn>),
+}
+
+/// How a task has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Done,
+    Failed,
+    /// It never ran.
+    Canceled,
+}
+
+/// Who tracks a task's life, and has the last word on whether it runs. A task has a pointer to it.
+pub(crate) trait Tracker {
+    /// A worker has the task.
+    fn begin(&self) -> Begin;
+
+    /// Whether it hands the argument on by itself when the task never runs.
+    fn keeps_argument(&self) -> bool {
+        false
+    }
+
+    /// The task has ended, its report included. The tracker may be gone when this returns.
+    fn end(&self, outcome: Outcome);
+
+    /// Whether the running task has been asked to stop.
+    fn is_asked_to_stop(&self) -> bool;
+}
+
+/// The value on the heap, if the system grants the memory.
+pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
+    let mut one = Vec::new();
+    one.try_reserve_exact(1).map_err(|_| Error::NoMemory)?;
+    one.push(value);
+    let one = Box::into_raw(one.into_boxed_slice());
+    // SAFETY: a slice of one lies in memory as its element does.
+    Ok(unsafe { Box::from_raw(one.cast()) })
+}
