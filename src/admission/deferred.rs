@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 
 use super::control::Control;
-use super::word::{CLOSED, WAITERS, WATCHED};
+use super::word::{CLOSED, METERED_WORD, WAITERS, WATCHED};
 use super::{DEFER, Gate, Hints, TASKS_MAX};
 use crate::sync::{AtomicU32, Ordering, fence_in_models, mutant};
 
@@ -73,7 +73,7 @@ impl Gate {
         // Somebody else was faster, who cannot wake for this worker.
         let word = self.look();
         if word.has(WAITERS) {
-            self.look_after_finish();
+            self.look_after_finish(word, 0, 0);
         }
         word.has(CLOSED)
     }
@@ -89,7 +89,12 @@ impl Gate {
         if count == 0 {
             return;
         }
-        if self.subtract(count).has(WATCHED) {
+        let before = self.subtract(count);
+        if before.has(METERED_WORD) {
+            // [A10] A shrink has counted them as accepted.
+            self.count_finished(control, count);
+        }
+        if before.has(WATCHED) {
             self.settle_watchers(control);
         }
     }

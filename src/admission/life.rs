@@ -3,7 +3,7 @@
 use super::control::{Control, Owner};
 use super::seat::Verdict;
 use super::word::CLOSED;
-use super::{Counts, Gate, LEAVING, Next, STARVED, SURPLUS, TRIMMED, TUNED, Workers};
+use super::{Counts, Gate, LEAVING, Next, STARVED, SURPLUS, TRIMMED, TUNED, Workers, next_tune};
 use crate::error::Error;
 use crate::sync::{Ordering, mutant};
 
@@ -205,7 +205,7 @@ impl Gate {
             control.refused = None;
         }
         control.capacity = capacity;
-        control.tunes = (control.tunes + 1) % (u32::MAX / TUNED);
+        control.tunes = next_tune(control.tunes);
         while control.live < capacity && control.keep_one() {}
         // [A2] The room that the old capacity left is gone before this returns.
         if !mutant("A2") {

@@ -35,7 +35,7 @@ pub(crate) use deferred::Deferred;
 pub(crate) use life::Retire;
 use overtaking::Overtaking;
 pub(crate) use word::TASKS_MAX;
-use word::{CLOSED, FINISH, WAITERS, Word};
+use word::{CLOSED, FINISH, METERED_WORD, WAITERS, Word};
 
 /// The system refused a worker.
 #[derive(Clone, Copy, Debug)]
@@ -103,6 +103,11 @@ const DISCARDS: u32 = 1 << 11;
 const PAUSED: u32 = 1 << 12;
 /// The unit of the number of tunes, above all these.
 const TUNED: u32 = 1 << 13;
+
+/// The number of tunes after one more, as far as the hints can hold it.
+fn next_tune(tunes: u32) -> u32 {
+    (tunes + 1) % (u32::MAX / TUNED)
+}
 
 /// What a worker knows about the pool before it finishes a task.
 #[derive(Clone, Copy, Debug)]
@@ -248,9 +253,14 @@ impl Gate {
 
     #[inline]
     fn finish_many(&self, count: usize) -> bool {
+        // ORDERING: Relaxed; an old one is told from `tunes`.
+        let hints = self.hints.load(Ordering::Relaxed);
+        if hints & METERED != 0 {
+            return self.finish_metered(count);
+        }
         let before = self.subtract(count);
         if before.concerns_finisher(count) {
-            self.look_after_finish();
+            self.look_after_finish(before, hints, count);
         }
         before.has(CLOSED)
     }
@@ -265,11 +275,28 @@ impl Gate {
         before
     }
 
+    /// `count` finishes found the word `before`, and the hints before that.
     #[cold]
-    fn look_after_finish(&self) {
+    fn look_after_finish(&self, before: Word, hints: u32, count: usize) {
         let mut control = self.control.lock();
+        // [A10] The shrink that came in between has counted them as accepted. If the pool has been tuned more
+        // than once, a later shrink may have seen them finished.
+        if before.has(METERED_WORD) && control.tunes == next_tune(hints / TUNED) {
+            self.count_finished(&mut control, count);
+        }
         self.settle_watchers(&mut control);
         self.settle_line(control);
+    }
+
+    /// The same with the lock, for the others who count what is accepted while tasks are metered.
+    #[cold]
+    fn finish_metered(&self, count: usize) -> bool {
+        let mut control = self.control.lock();
+        let before = self.subtract(count);
+        self.count_finished(&mut control, count);
+        self.settle_watchers(&mut control);
+        self.settle_line(control);
+        before.has(CLOSED)
     }
 
     /// What a worker has to look at after the task it is about to finish. To be read before.
@@ -323,10 +350,12 @@ impl Gate {
         self.finish_many(count);
     }
 
-    /// What the worker `index`, which has just finished a task, has to do before it takes the next.
+    /// What the worker `index` has to do before it takes the next task. It has just finished one, and has said so
+    /// where [`Workers::count_running`] looks.
     #[inline]
     pub(crate) fn after_task(&self, hints: Hints, index: usize, workers: &dyn Workers) -> Next {
-        match hints.0 & (SURPLUS | STARVED | METERED) {
+        let metered = self.hints().0 & METERED;
+        match hints.0 & (SURPLUS | STARVED) | metered {
             0 => Next::Stay,
             _ => self.follow_hints(hints.0, index, workers),
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Gate, Patience, Refused, Retire, Workers};
+use super::{Caller, Gate, Next, Patience, Refused, Retire, Workers};
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
@@ -278,7 +278,7 @@ fn a6_a_shrink_that_leaves_only_waiting_workers_is_noticed() {
         if gate.accepted() > 1 {
             let hints = gate.hints();
             gate.finish();
-            assert_eq!(gate.after_task(hints, 0, &Granted), super::Next::Leave);
+            assert_eq!(gate.after_task(hints, 0, &Granted), Next::Leave);
         } else {
             while gate.retire(false) != Retire::Leave {
                 loom::thread::yield_now();
@@ -363,11 +363,11 @@ fn a8_a_close_sends_the_line_away() {
     });
 }
 
-/// Two workers with a queue, as far as a shrink has to know them.
+/// Three workers with a queue, as far as a shrink has to know them.
 #[derive(Debug, Default)]
 struct Working {
     queued: AtomicUsize,
-    has_task: [AtomicUsize; 2],
+    has_task: [AtomicUsize; 3],
     running: AtomicUsize,
     most: AtomicUsize,
 }
@@ -389,8 +389,23 @@ impl Workers for Working {
 }
 
 impl Working {
+    /// With `queued` tasks, and a worker 2 whose task never ends if it is `busy`.
+    fn new(queued: usize, busy: bool) -> Arc<Self> {
+        let working = Self::default();
+        // ORDERING: Relaxed; before any other thread.
+        working.queued.store(queued, Ordering::Relaxed);
+        working.has_task[2].store(usize::from(busy), Ordering::Relaxed);
+        Arc::new(working)
+    }
+
+    /// An accepted task gets into the queue.
+    fn push(&self) {
+        // ORDERING: Release, as a push has.
+        self.queued.fetch_add(1, Ordering::Release);
+    }
+
     /// The worker `index` takes one task, if there is one, and runs it.
-    fn work(&self, gate: &Gate, index: usize) {
+    fn work(&self, gate: &Gate, index: usize) -> Next {
         // ORDERING: AcqRel, as a pop has.
         let taken = self
             .queued
@@ -398,7 +413,7 @@ impl Working {
                 queued.checked_sub(1)
             });
         if taken.is_err() {
-            return;
+            return Next::Stay;
         }
         // ORDERING: Relaxed; the fence of `begin_task` comes after.
         self.has_task[index].store(1, Ordering::Relaxed);
@@ -407,11 +422,16 @@ impl Working {
         let running = 1 + self.running.fetch_add(1, Ordering::AcqRel);
         self.most.fetch_max(running, Ordering::AcqRel);
         self.running.fetch_sub(1, Ordering::AcqRel);
-        // ORDERING: Relaxed; the fence of `hints` comes after.
-        self.has_task[index].store(0, Ordering::Relaxed);
         let hints = gate.hints();
         gate.finish();
-        gate.after_task(hints, index, self);
+        // ORDERING: Relaxed; the fence of `after_task` comes after.
+        self.has_task[index].store(0, Ordering::Relaxed);
+        gate.after_task(hints, index, self)
+    }
+
+    fn most(&self) -> usize {
+        // ORDERING: Relaxed; the workers have been joined.
+        self.most.load(Ordering::Relaxed)
     }
 }
 
@@ -420,20 +440,16 @@ impl Working {
 fn a10_a_shrink_holds_when_it_has_returned() {
     explore(|| {
         let gate = gate(2, 2, 2, 0);
-        let working = Arc::new(Working::default());
+        let working = Working::new(0, false);
         let other = spawn!(gate, working; working.work(&gate, 1));
         gate.tune(1, &*working).expect("tunable");
         for _ in 0..2 {
             accept(&gate, Patience::Never).expect("the queue has places");
-            // ORDERING: Release, as a push has.
-            working.queued.fetch_add(1, Ordering::Release);
+            working.push();
         }
         working.work(&gate, 0);
         other.join().unwrap();
-        assert!(
-            working.most.load(Ordering::Relaxed) <= 1,
-            "two tasks have run at once"
-        );
+        assert!(working.most() <= 1, "two tasks have run at once");
     });
 }
 
@@ -442,23 +458,49 @@ fn a10_a_shrink_holds_when_it_has_returned() {
 fn a10_a_task_that_runs_at_a_shrink_counts() {
     explore(|| {
         let gate = gate(2, 2, 2, 1);
-        let working = Arc::new(Working::default());
-        // ORDERING: Relaxed; before any other thread.
-        working.queued.store(1, Ordering::Relaxed);
+        let working = Working::new(1, false);
         let other = spawn!(gate, working; working.work(&gate, 1));
         gate.tune(1, &*working).expect("tunable");
         accept(&gate, Patience::Never).expect("the queue has places");
-        // ORDERING: Release, as a push has.
-        working.queued.fetch_add(1, Ordering::Release);
+        working.push();
         working.work(&gate, 0);
         other.join().unwrap();
         working.work(&gate, 0);
-        assert!(
-            working.most.load(Ordering::Relaxed) <= 1,
-            "two tasks have run at once"
-        );
-        assert_eq!(gate.accepted(), 0);
-        assert_eq!(gate.live(), 1);
+        assert!(working.most() <= 1, "two tasks have run at once");
+        assert_eq!((gate.accepted(), gate.live()), (0, 1));
+    });
+}
+
+/// [A10] A task that ends at a shrink takes its place along, wherever its worker is just then.
+#[test]
+fn a10_a_task_that_ends_at_a_shrink_leaves_no_place_behind() {
+    explore(|| {
+        let gate = gate(3, 2, 3, 2);
+        let working = Working::new(1, true);
+        let other = spawn!(gate, working; working.work(&gate, 1));
+        gate.tune(1, &*working).expect("tunable");
+        let mut left = usize::from(other.join().unwrap() == Next::Leave);
+        assert_eq!(gate.live(), 1, "another task may run");
+        while gate.is_unneeded() && gate.retire(false) == Retire::Leave {
+            left += 1;
+        }
+        assert_eq!((gate.accepted(), gate.live(), left), (1, 1, 2));
+    });
+}
+
+/// [A1] [A10] A task that was accepted before a shrink runs although another never ends, wherever the worker of
+/// a third is just then.
+#[test]
+fn a10_a_task_that_ends_at_a_shrink_takes_no_other_place_along() {
+    explore(|| {
+        let gate = gate(3, 2, 3, 3);
+        let working = Working::new(1, true);
+        let other = spawn!(gate, working; working.work(&gate, 1));
+        gate.tune(1, &*working).expect("tunable");
+        working.push();
+        working.work(&gate, 0);
+        other.join().unwrap();
+        assert_eq!(gate.accepted(), 1 + working.queued.load(Ordering::Relaxed));
     });
 }
 

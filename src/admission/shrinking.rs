@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::control::Control;
 use super::seat::{Seat, Verdict};
+use super::word::{METERED_WORD, Word};
 use super::{Gate, METERED, Next, Workers};
 use crate::clock::Deadline;
 use crate::error::Error;
@@ -67,6 +68,16 @@ impl Metering {
 }
 
 impl Control {
+    /// All but `kept` workers have to leave, while tasks are metered.
+    fn leave_live(&mut self, kept: usize) {
+        if let Some(metering) = &mut self.metering {
+            let leaving = self.live.saturating_sub(kept);
+            metering.leaving += leaving;
+            self.counts.purged += leaving as u64;
+            self.live -= leaving;
+        }
+    }
+
     /// One of those that were to leave counts again, as one that has just come. False if there is none.
     pub(super) fn keep_one(&mut self) -> bool {
         let kept = self.metering.as_mut().is_some_and(Metering::leave);
@@ -92,8 +103,8 @@ impl Gate {
             let hints = self.hints.load(Ordering::Relaxed);
             // ORDERING: [O6]
             self.hints.store(hints | METERED, Ordering::Release);
-            // [A10] A worker says that it has a task before it reads the hints: either it is counted
-            // here, or it asks.
+            // [A10] A worker says whether it has a task before it reads the hints: either that is seen here,
+            // or it asks.
             if !mutant("A10.fence") {
                 heavy();
             }
@@ -108,14 +119,22 @@ impl Gate {
             }
             control.metering = Some(metering);
         }
-        if let Some(metering) = &mut control.metering {
-            let claimed = self.accepted().max(metering.running);
-            let kept = claimed.max(capacity).min(control.live);
-            metering.leaving += control.live - kept;
-            control.counts.purged += (control.live - kept) as u64;
-            control.live = kept;
-        }
+        // [A10] Whoever finishes a task after this exchange takes it off `live` again, and nobody who did before.
+        let flag = if mutant("A10.word") { 0 } else { METERED_WORD };
+        let accepted = self
+            .update(|word| Some(word.with(METERED_WORD, flag)))
+            .map_or(0, Word::accepted);
+        control.leave_live(accepted.max(capacity));
         Ok(())
+    }
+
+    /// `count` tasks that were accepted before the last shrink, as far as anybody can tell, have ended, and need
+    /// no worker any more.
+    pub(super) fn count_finished(&self, control: &mut Control, count: usize) {
+        let needed = control.live.saturating_sub(count);
+        control.leave_live(needed.max(control.capacity));
+        self.rebase(control, 0);
+        self.settle_metering(control);
     }
 
     /// A worker has a task and asks whether it may run. Comes back when it may.
@@ -147,19 +166,18 @@ impl Gate {
         self.settle_last(&mut control);
     }
 
-    /// A worker has finished a task while tasks are metered.
+    /// A worker has no task any more while tasks are metered.
     pub(super) fn end_metered(&self, control: &mut Control, index: usize) -> Next {
         let Some(metering) = &mut control.metering else {
             return Next::Stay;
         };
         let counted = std::mem::take(&mut metering.counted[index]);
         metering.running -= usize::from(counted);
-        let next = if counted && control.live > control.capacity {
-            // [A1] It leaves with the place of the task it has just finished; the others keep theirs.
+        if counted && mutant("A10.late") {
+            metering.leaving += 1;
             control.live -= 1;
-            control.counts.purged += 1;
-            Next::Leave
-        } else if metering.leave() {
+        }
+        let next = if metering.leave() {
             Next::Leave
         } else {
             Next::Stay
@@ -185,6 +203,7 @@ impl Gate {
         }
         if metering.leaving == 0 && live <= control.capacity && metering.held.is_empty() {
             control.metering = None;
+            let _ = self.update(|word| Some(word.with(METERED_WORD, 0)));
         }
     }
 }

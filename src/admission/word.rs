@@ -2,15 +2,16 @@
 //! README beside this file for what the fields mean to the protocols.
 //!
 //! ```text
-//!  63       62        61         60        59 ........... 30  29 .......... 0
-//! closed  waiters  notified   watched    room, biased by 2^29     accepted
+//!  63       62        61         60        59 ........... 30     29      28 .......... 0
+//! closed  waiters  notified   watched    room, biased by 2^29  metered      accepted
 //! ```
 
 #![forbid(unsafe_code)]
 
 use std::fmt;
 
-const FIELD: u64 = (1 << 30) - 1;
+const ROOM_FIELD: u64 = (1 << 30) - 1;
+const ACCEPTED_FIELD: u64 = (1 << 29) - 1;
 const ROOM_SHIFT: u32 = 30;
 const ROOM_ZERO: u64 = 1 << 29;
 const ONE_ROOM: u64 = 1 << ROOM_SHIFT;
@@ -23,6 +24,8 @@ pub(super) const WAITERS: u64 = 1 << 62;
 pub(super) const NOTIFIED: u64 = 1 << 61;
 /// Somebody waits for the instant at which nothing is accepted.
 pub(super) const WATCHED: u64 = 1 << 60;
+/// Tasks are metered: a finish takes its place off the live workers.
+pub(super) const METERED_WORD: u64 = 1 << 29;
 
 /// What a finish adds, with wrap-around: one less accepted, room for one more.
 pub(super) const FINISH: u64 = ONE_ROOM - 1;
@@ -40,13 +43,13 @@ impl Word {
 
     /// Tasks accepted and not finished.
     pub(super) fn accepted(self) -> usize {
-        (self.0 & FIELD) as usize
+        (self.0 & ACCEPTED_FIELD) as usize
     }
 
     /// How many more tasks may be accepted on sight; below zero while more are accepted than the
     /// pool would take now.
     pub(super) fn room(self) -> i64 {
-        ((self.0 >> ROOM_SHIFT) & FIELD) as i64 - ROOM_ZERO as i64
+        ((self.0 >> ROOM_SHIFT) & ROOM_FIELD) as i64 - ROOM_ZERO as i64
     }
 
     /// Whether any of `flags` is set.
@@ -95,7 +98,9 @@ impl Word {
     /// Whether who finished `count` tasks and found this word has to look further.
     #[inline]
     pub(super) fn concerns_finisher(self, count: usize) -> bool {
-        self.0 & (WAITERS | NOTIFIED) == WAITERS || (self.has(WATCHED) && self.accepted() == count)
+        self.0 & (WAITERS | NOTIFIED) == WAITERS
+            || self.has(METERED_WORD)
+            || (self.has(WATCHED) && self.accepted() == count)
     }
 }
 
@@ -112,6 +117,7 @@ impl fmt::Debug for Word {
             (WAITERS, "waiters"),
             (NOTIFIED, "notified"),
             (WATCHED, "watched"),
+            (METERED_WORD, "metered"),
         ] {
             if self.has(flag) {
                 write!(formatter, " {name}")?;
@@ -150,7 +156,13 @@ mod tests {
             (shrunk.accepted(), shrunk.room()),
             (TASKS_MAX, 1 - TASKS_MAX as i64)
         );
-        assert!(shrunk.has(CLOSED) && !shrunk.has(WAITERS | NOTIFIED | WATCHED));
+        assert!(shrunk.has(CLOSED) && !shrunk.has(WAITERS | NOTIFIED | WATCHED | METERED_WORD));
+        let metered = full.with(METERED_WORD, METERED_WORD);
+        assert_eq!(
+            finish(metered),
+            finish(full).with(METERED_WORD, METERED_WORD)
+        );
+        assert_eq!((metered.accepted(), metered.room()), (TASKS_MAX, 0));
     }
 
     #[test]

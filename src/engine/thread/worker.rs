@@ -236,7 +236,6 @@ impl Worker {
     fn finish(&self) -> bool {
         self.pool.task_ends();
         self.slot.counts.complete_one();
-        self.slot.counts.end();
         let gate = self.pool.gate();
         let hints = gate.hints();
         if hints.may_defer() {
@@ -245,10 +244,12 @@ impl Worker {
             if !gate.defer(deferred) {
                 self.settle_all_of(deferred);
             }
-            return true;
+        } else {
+            let closed = gate.finish();
+            self.settled(closed);
         }
-        let closed = gate.finish();
-        self.settled(closed);
+        // [A10] Not before: a shrink in between would count the task, and nobody who runs it.
+        self.slot.counts.end();
         gate.after_task(hints, self.slot.index, &Ordinary(self)) == Next::Stay
     }
 
