@@ -21,7 +21,7 @@ pub(crate) struct Current {
     owner: *const c_void,
     /// The first message with which the running task was marked as failed.
     failure: Cell<Option<String>>,
-    /// Who tracks the running task, if anybody does.
+    /// What tracks the running task, if anything does.
     tracker: Cell<Option<*const dyn Tracker>>,
     /// Whether the worker counts: it has not retired.
     counts: Cell<bool>,

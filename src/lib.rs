@@ -13,7 +13,6 @@ compile_error!(
 );
 
 mod admission;
-mod bell;
 #[cfg(not(loom))]
 mod cancel;
 mod capture;
@@ -26,6 +25,7 @@ mod dump;
 mod engine;
 mod errno;
 mod error;
+mod event_fd;
 pub mod ffi;
 mod fork;
 mod hazard;

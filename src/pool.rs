@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::admission::{Caller, Gate, Patience, Refused, TASKS_MAX, Workers};
+use crate::admission::{Caller, Gate, SpawnError, TASKS_MAX, WaitPolicy, Workers};
 use crate::clock::{self, Deadline};
 use crate::config::{CAPACITY_MAX, Config};
 use crate::current::Current;
@@ -64,11 +64,11 @@ pub(crate) struct Pool {
 }
 
 /// Starts this pool's workers.
-struct Starter<'a>(&'a Pool);
+struct Spawner<'a>(&'a Pool);
 
-impl Workers for Starter<'_> {
-    fn start(&self, index: usize) -> Result<(), Refused> {
-        let pool = self.0.this.upgrade().ok_or(Refused)?;
+impl Workers for Spawner<'_> {
+    fn start(&self, index: usize) -> Result<(), SpawnError> {
+        let pool = self.0.this.upgrade().ok_or(SpawnError)?;
         self.0.engine.start(pool, index)
     }
 
@@ -152,7 +152,7 @@ impl Pool {
 
     /// Starts the workers of `min_workers`.
     pub(crate) fn start_min_workers(&self) -> Result<(), Error> {
-        self.gate.start_min_workers(&Starter(self))
+        self.gate.start_min_workers(&Spawner(self))
     }
 
     /// Whether the parent of this process made it.
@@ -163,8 +163,8 @@ impl Pool {
 
     /// Accepts a task if there is a worker, or a place in the queue, for it now. The caller then hands it over.
     #[inline]
-    pub(crate) fn accepts_on_sight(&self) -> bool {
-        self.gate.accept_on_sight(1) == 1
+    pub(crate) fn tries_to_accept(&self) -> bool {
+        self.gate.try_accept(1) == 1
     }
 
     /// Hands an accepted task to the workers, which run it exactly once. `thread` is the index of the calling
@@ -178,10 +178,10 @@ impl Pool {
 
     /// Submits a task: accepts it, by waiting if it must, and hands it over. The caller keeps the pool meanwhile.
     #[cold]
-    pub(crate) fn submit(&self, task: Task, patience: Patience) -> Result<(), Error> {
+    pub(crate) fn submit(&self, task: Task, policy: WaitPolicy) -> Result<(), Error> {
         let _errno = Errno::kept();
-        if !self.accepts_on_sight() {
-            self.accept(patience)?;
+        if !self.tries_to_accept() {
+            self.accept(policy)?;
         }
         self.hand_over(task, hazard::index())
     }
@@ -190,7 +190,7 @@ impl Pool {
     pub(crate) fn submit_batch(
         &self,
         count: usize,
-        patience: Patience,
+        policy: WaitPolicy,
         mut task: impl FnMut(usize) -> Task,
     ) -> (usize, Result<(), Error>) {
         let _errno = Errno::kept();
@@ -199,9 +199,9 @@ impl Pool {
             return (0, Err(Error::Closed));
         }
         while done < count {
-            let mut accepted = self.gate.accept_on_sight(count - done);
+            let mut accepted = self.gate.try_accept(count - done);
             if accepted == 0 {
-                if let Err(error) = self.accept(patience) {
+                if let Err(error) = self.accept(policy) {
                     return (done, Err(error));
                 }
                 accepted = 1;
@@ -233,14 +233,14 @@ impl Pool {
     /// Runs a task at once on a worker of its own. False if there is no worker for it.
     pub(crate) fn lend(&self, task: impl FnOnce() -> Task) -> bool {
         let accepted =
-            self.gate.accept_idle() || self.gate.accept_with_workers(1, &Starter(self)).is_ok();
+            self.gate.accept_idle() || self.gate.accept_with_workers(1, &Spawner(self)).is_ok();
         accepted && self.hand_over(task(), hazard::index()).is_ok()
     }
 
     /// Runs `count` tasks at the same time, each on a worker of its own. If the system refuses memory, some have
     /// begun.
     pub(crate) fn lend_together(&self, count: usize, task: impl Fn() -> Task) -> Result<(), Error> {
-        self.gate.accept_with_workers(count, &Starter(self))?;
+        self.gate.accept_with_workers(count, &Spawner(self))?;
         for index in 0..count {
             if let Err(error) = self.hand_over(task(), hazard::index()) {
                 (index + 1..count).for_each(|_| self.take_back());
@@ -262,13 +262,13 @@ impl Pool {
 
     /// Accepts a task if that takes no waiting: it has to be handed over. False if the pool is full.
     pub(crate) fn accepts_now(&self) -> Result<bool, Error> {
-        if self.accepts_on_sight() {
+        if self.tries_to_accept() {
             return Ok(true);
         }
         let _errno = Errno::kept();
         match self
             .gate
-            .accept(Patience::Never, Caller::Outsider, &Starter(self))
+            .accept(WaitPolicy::Never, Caller::Outsider, &Spawner(self))
         {
             Ok(()) => Ok(true),
             Err(Error::Overload) => Ok(false),
@@ -287,11 +287,11 @@ impl Pool {
     }
 
     #[cold]
-    fn accept(&self, patience: Patience) -> Result<(), Error> {
-        let waits = matches!(patience, Patience::Until(deadline) if !deadline.has_passed());
+    fn accept(&self, policy: WaitPolicy) -> Result<(), Error> {
+        let waits = matches!(policy, WaitPolicy::Until(deadline) if !deadline.has_passed());
         // A fiber does not spin: its carrier has other fibers to run.
         let looks = waits && self.may_spin && Current::suspender().is_none();
-        if looks && (self.gate.accept_soon() || self.accept_spinning()) {
+        if looks && (self.gate.spin_accept_briefly() || self.spin_accept()) {
             return Ok(());
         }
         let caller = if Current::would_block_carrier_of(self.address()) {
@@ -301,7 +301,7 @@ impl Pool {
         } else {
             Caller::Outsider
         };
-        let result = self.gate.accept(patience, caller, &Starter(self));
+        let result = self.gate.accept(policy, caller, &Spawner(self));
         match result {
             Err(Error::TimedOut) => self.timed_out.count_shared(),
             Err(Error::Closed) | Ok(()) => {}
@@ -311,9 +311,9 @@ impl Pool {
     }
 
     /// Spins for room. Meanwhile others need not wake anybody for tasks.
-    fn accept_spinning(&self) -> bool {
+    fn spin_accept(&self) -> bool {
         self.engine.begin_spin();
-        let accepted = self.gate.accept_spinning();
+        let accepted = self.gate.spin_accept();
         self.engine.end_spin(self);
         accepted
     }
@@ -346,11 +346,11 @@ impl Pool {
 
     /// What a plain submit does on a full pool.
     #[inline]
-    pub(crate) fn patience(&self) -> Patience {
+    pub(crate) fn policy(&self) -> WaitPolicy {
         if self.config.nonblocking {
-            Patience::Never
+            WaitPolicy::Never
         } else {
-            Patience::Until(Deadline::NEVER)
+            WaitPolicy::Until(Deadline::NEVER)
         }
     }
 
@@ -464,7 +464,7 @@ impl Pool {
     /// Changes the capacity.
     pub(crate) fn tune(&self, capacity: usize) -> Result<(), Error> {
         let _errno = Errno::kept();
-        self.gate.tune(capacity, &Starter(self))?;
+        self.gate.tune(capacity, &Spawner(self))?;
         if !self.config.fibers {
             self.roster.raise(capacity);
         }
@@ -489,7 +489,7 @@ impl Pool {
     /// Has idle workers leave, but for `min_workers`.
     pub(crate) fn trim(&self) {
         let _errno = Errno::kept();
-        // [A12] Who sleeps has to learn of it.
+        // [A12] The sleepers have to learn of it.
         if self.gate.trim() && !crate::sync::mutant("A12.wake") {
             self.engine.look_again(self);
         }
@@ -630,7 +630,7 @@ impl Pool {
         let _errno = Errno::kept();
         // Whoever takes tasks to discard them has the lock: what is accepted after this is not among them.
         let mut discard = self.discard.lock();
-        let result = self.gate.reopen(&Starter(self));
+        let result = self.gate.reopen(&Spawner(self));
         if result.is_ok() {
             *discard = None;
         }

@@ -335,7 +335,7 @@ const DANGERS: &[(&str, &[&str], &[&str])] = &[
         &["libc::syscall("],
         &[
             "clock.rs",
-            "bell.rs",
+            "event_fd.rs",
             "engine/fiber/overflow.rs",
             "engine/fiber/reactor.rs",
             "engine/os.rs",

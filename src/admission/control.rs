@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
-use super::seat::{Line, List, Seat, Seats};
 use super::shrinking::Metering;
+use super::waiter::{List, WaitQueue, Waiter, WaiterCache};
 use super::{
     DISCARDS, Deferred, Gate, LEAVING, METERED, PAUSED, STARVED, SURPLUS, TRIMMED, TUNED, Workers,
 };
@@ -14,9 +14,9 @@ use crate::config::{CAPACITY_MAX, Config};
 use crate::sync::Ordering;
 
 /// Callers that can wait at one time in a pool with pre_alloc before anything is allocated.
-const SEATS_IN_ADVANCE: usize = 64;
+const WAITERS_IN_ADVANCE: usize = 64;
 
-/// Who has to see to the end of a pool.
+/// What has to end the pool.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     /// Its caller, who destroys it.
@@ -49,21 +49,21 @@ pub(super) struct Control {
     pub(super) tunes: u32,
     /// Somebody has been told that the last worker of this closing has exited.
     pub(super) drained: bool,
-    /// Who may still take a task, while workers are to leave.
+    /// Which workers may still run a task, while some have to leave.
     pub(super) metering: Option<Metering>,
     /// How many workers the last trim lets stay, until no more live or the others have a task again.
     pub(super) trimmed_to: Option<usize>,
     /// The system refused a worker, and has granted none since.
     pub(super) refused: Option<Backoff>,
     pub(super) indices: Indices,
-    pub(super) line: Line,
+    pub(super) wait_queue: WaitQueue,
     /// Callers that wait for an instant without tasks.
-    pub(super) watchers: List,
+    pub(super) quiescence_waiters: List,
     /// Callers that wait for the last worker's exit.
-    pub(super) drainers: List,
+    pub(super) termination_waiters: List,
     /// Callers that wait until nobody else does.
-    pub(super) last: Option<Arc<Seat>>,
-    pub(super) seats: Seats,
+    pub(super) last: Option<Arc<Waiter>>,
+    pub(super) waiter_cache: WaiterCache,
     /// What each worker that ever deferred a finish has deferred, by its index.
     pub(super) deferred: Vec<Arc<Deferred>>,
     pub(super) counts: Counts,
@@ -116,8 +116,8 @@ impl Indices {
 impl Control {
     pub(super) fn new(config: &Config) -> Self {
         let capacity = config.capacity.unwrap_or(CAPACITY_MAX);
-        let (seats, workers) = if config.pre_alloc {
-            (SEATS_IN_ADVANCE, capacity)
+        let (waiters, workers) = if config.pre_alloc {
+            (WAITERS_IN_ADVANCE, capacity)
         } else {
             (0, 0)
         };
@@ -140,11 +140,11 @@ impl Control {
                 free: BinaryHeap::with_capacity(workers),
                 next: 0,
             },
-            line: Line::with(seats),
-            watchers: List::with(seats),
-            drainers: List::with(seats),
+            wait_queue: WaitQueue::with(waiters),
+            quiescence_waiters: List::with(waiters),
+            termination_waiters: List::with(waiters),
             last: None,
-            seats: Seats::with(seats),
+            waiter_cache: WaiterCache::with(waiters),
             deferred: Vec::new(),
             counts: Counts::default(),
         }
@@ -201,7 +201,7 @@ impl Gate {
         true
     }
 
-    /// Brings the word in line with `live` and `capacity` after either changed (A2), and in the same
+    /// Brings the word in the wait queue with `live` and `capacity` after either changed (A2), and in the same
     /// step accepts `tasks`.
     pub(super) fn rebase(&self, control: &mut Control, tasks: usize) {
         let base = self.base_for(control.capacity, control.live);
@@ -253,6 +253,7 @@ impl Gate {
         self.hints.store(hints, Ordering::Release);
         self.live.store(control.live, Ordering::Relaxed);
         self.capacity.store(control.capacity, Ordering::Relaxed);
-        self.waiting.store(control.line.len(), Ordering::Relaxed);
+        self.waiting
+            .store(control.wait_queue.len(), Ordering::Relaxed);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 
 use super::control::Control;
-use super::word::{CLOSED, METERED_WORD, WAITERS, WATCHED};
+use super::word::{CLOSED, METERED_WORD, QUIESCENCE, WAITERS};
 use super::{DEFER, Gate, Hints, TASKS_MAX};
 use crate::sync::{AtomicU32, Ordering, fence_in_models, mutant};
 
@@ -94,8 +94,8 @@ impl Gate {
             // [A10] A shrink has counted them as accepted.
             self.count_finished(control, count);
         }
-        if before.has(WATCHED) {
-            self.settle_watchers(control);
+        if before.has(QUIESCENCE) {
+            self.notify_quiescence(control);
         }
     }
 
@@ -113,11 +113,11 @@ impl Gate {
     }
 
     /// How many finishes each worker may defer, in [`DEFER`]. All of them together take less than half
-    /// of the queue; and none where a worker can be started or has to leave, in a pause, or where somebody waits in line:
+    /// of the queue; and none where a worker can be started or has to leave, in a pause, or where somebody waits in the wait queue:
     /// then only those who ask for figures need to know how many tasks have finished.
     pub(super) fn may_defer(&self, control: &Control) -> u32 {
         let capacity = control.capacity;
-        let busy = control.metering.is_some() || control.paused || !control.line.is_empty();
+        let busy = control.metering.is_some() || control.paused || !control.wait_queue.is_empty();
         if control.live != capacity || control.closed || busy {
             return 0;
         }
@@ -172,7 +172,7 @@ mod models {
     fn a9_nothing_stays_deferred_in_a_pool_that_grows() {
         explore(|| {
             let gate = gate(2, QUEUE_UNBOUNDED, 2, 2);
-            assert_eq!(gate.accept_on_sight(1), 1);
+            assert_eq!(gate.try_accept(1), 1);
             finish(&gate, &gate.deferred_by(0));
             let deferred = gate.deferred_by(1);
             let worker = spawn!(gate, deferred; finish(&gate, &deferred));

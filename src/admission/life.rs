@@ -1,7 +1,7 @@
 //! How workers come and go: retiring, tuning, closing, rebooting (README, "Workers").
 
 use super::control::{Control, Owner};
-use super::seat::Verdict;
+use super::waiter::WaitOutcome;
 use super::word::CLOSED;
 use super::{Counts, Gate, LEAVING, Next, STARVED, SURPLUS, TRIMMED, TUNED, Workers, next_tune};
 use crate::error::Error;
@@ -47,12 +47,12 @@ impl Gate {
         if let Some(metering) = &mut control.metering {
             if metering.leave() {
                 self.settle_metering(&mut control);
-                self.settle_line(control);
+                self.notify_waiters(control);
                 return Retire::Leave;
             }
             running = metering.running();
         }
-        // [A12] Who has had a task since the trim is not idle since then, and may stay.
+        // [A12] A worker that has had a task since the trim is not idle since then, and may stay.
         let trimmed_to = control
             .trimmed_to
             .map(|workers| workers.max(self.look().accepted()))
@@ -86,7 +86,7 @@ impl Gate {
         control.trimmed_to = trimmed_to.filter(|&workers| workers < live - 1);
         control.counts.purged += u64::from(!control.closed);
         self.settle_metering(&mut control);
-        self.settle_line(control);
+        self.notify_waiters(control);
         Retire::Leave
     }
 
@@ -117,7 +117,7 @@ impl Gate {
         if next == Next::Stay && hints & STARVED != 0 {
             self.start_for_queued(&mut control, workers);
         }
-        self.settle_line(control);
+        self.notify_waiters(control);
         next
     }
 
@@ -136,14 +136,14 @@ impl Gate {
     pub(crate) fn replace_lost(&self, index: usize, workers: &dyn Workers) -> bool {
         let mut control = self.lock();
         control.counts.lost += 1;
-        let heir = control.indices.upcoming();
+        let successor = control.indices.upcoming();
         let replaced = self.start_thread(&mut control, workers);
         if replaced {
             // The lost one leaves as the new one comes: neither `live` nor the word changes.
             control.threads -= 1;
             control.indices.give_back(index);
             if let Some(metering) = &mut control.metering {
-                metering.hand_over(index, heir);
+                metering.hand_over(index, successor);
             }
         }
         replaced
@@ -168,7 +168,7 @@ impl Gate {
         let mut control = self.lock();
         control.indices.give_back(index);
         control.threads -= 1;
-        self.settle_drainers(&mut control);
+        self.notify_termination(&mut control);
         // [A14] The one that owns the pool has left it to the last thread.
         control.ends() && !mutant("A14")
     }
@@ -214,10 +214,10 @@ impl Gate {
         self.settle_metering(&mut control);
         self.start_for_queued(&mut control, workers);
         if control.live < control.capacity {
-            // If the system refuses workers, who is first in line has to keep asking it.
-            control.line.nudge_first();
+            // If the system refuses workers, the first waiter has to keep asking it.
+            control.wait_queue.notify_first();
         }
-        self.settle_line(control);
+        self.notify_waiters(control);
         Ok(())
     }
 
@@ -253,10 +253,10 @@ impl Gate {
         if !mutant("A8") {
             let _ = self.update(|word| Some(word.with(CLOSED, CLOSED)));
         }
-        control.line.dismiss(Verdict::Closed);
+        control.wait_queue.dismiss(WaitOutcome::Closed);
         // [A15] What was accepted runs, or is discarded.
         self.end_pause(&mut control);
-        self.settle_line(control);
+        self.notify_waiters(control);
         true
     }
 
@@ -291,9 +291,11 @@ impl Gate {
         control.closed = false;
         control.discards = false;
         control.drained = false;
-        control.drainers.tell_all(Verdict::Canceled);
+        control
+            .termination_waiters
+            .complete_all(WaitOutcome::Canceled);
         let _ = self.update(|word| Some(word.with(CLOSED, 0)));
-        self.settle_line(control);
+        self.notify_waiters(control);
         Ok(())
     }
 
@@ -303,12 +305,15 @@ impl Gate {
         let Some(control) = crate::dump::lock_soon(&self.control) else {
             return writeln!(out, "  waits: (busy)");
         };
-        let (watchers, drainers) = (control.watchers.len(), control.drainers.len());
+        let (quiescence_waiters, termination_waiters) = (
+            control.quiescence_waiters.len(),
+            control.termination_waiters.len(),
+        );
         let refused = control.refused.is_some();
         drop(control);
         writeln!(
             out,
-            "  waits: {watchers} for all tasks, {drainers} for the last worker"
+            "  waits: {quiescence_waiters} for all tasks, {termination_waiters} for the last worker"
         )?;
         if refused {
             writeln!(out, "  the system refuses workers")?;
@@ -323,7 +328,7 @@ impl Gate {
         Snapshot {
             running: control.live,
             accepted: self.look().accepted(),
-            waiting: control.line.len(),
+            waiting: control.wait_queue.len(),
             counts: control.counts,
         }
     }

@@ -1,22 +1,22 @@
-//! Who may start a task now, who waits, who is turned away.
+//! Decides whether a task may start now, waits for room, or is refused.
 //!
 //! The README beside this file has the words, the protocols, the invariants `[A1]` … and the table
 //! of orderings that the comments here point to.
 
 #![forbid(unsafe_code)]
 
+mod barging;
 mod control;
 mod deferred;
 mod life;
-mod line;
 #[cfg(all(test, loom))]
 mod models;
-mod overtaking;
 mod pausing;
-mod seat;
+mod quiescence;
 mod shrinking;
 mod staffed;
-mod wait;
+mod wait_queue;
+mod waiter;
 mod word;
 
 use crossbeam_utils::CachePadded;
@@ -29,23 +29,23 @@ use crate::sync::{
     spin_loop,
 };
 
+use barging::BargingBudget;
 use control::Control;
 pub(crate) use control::Counts;
 pub(crate) use deferred::Deferred;
 pub(crate) use life::Retire;
-use overtaking::Overtaking;
 pub(crate) use word::TASKS_MAX;
 use word::{CLOSED, FINISH, METERED_WORD, WAITERS, Word};
 
 /// The system refused a worker.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused;
+pub(crate) struct SpawnError;
 
 /// What starts workers. Called with the gate locked, so it must not call the gate.
 pub(crate) trait Workers {
     /// Starts a worker, or reports that the system refused it. The worker counts as live when this
     /// has returned.
-    fn start(&self, index: usize) -> Result<(), Refused>;
+    fn start(&self, index: usize) -> Result<(), SpawnError>;
 
     /// Calls `count` with the index of each worker that has a task. False where workers are not told
     /// apart like that.
@@ -57,14 +57,14 @@ pub(crate) trait Workers {
 
 /// How long a caller is willing to wait for room.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Patience {
+pub(crate) enum WaitPolicy {
     /// Not at all.
     Never,
     /// Until the deadline, which may be never.
     Until(Deadline),
 }
 
-/// Who is asking.
+/// The kind of caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// Any thread.
@@ -89,7 +89,7 @@ pub(crate) enum Next {
 const SURPLUS: u32 = 1;
 /// The system refused a worker that an accepted task could use.
 const STARVED: u32 = 2;
-/// Who takes a task has to ask ([`Gate::begin_task`]).
+/// A worker that takes a task has to ask ([`Gate::begin_task`]).
 const METERED: u32 = 4;
 /// Workers without a task have to leave.
 const LEAVING: u32 = 8;
@@ -135,8 +135,8 @@ pub(crate) struct Gate {
 struct Entrance {
     /// See [`Word`].
     word: AtomicU64,
-    /// Beside it, since who overtakes has just written it.
-    overtaking: Overtaking,
+    /// Beside it, since a caller that barges has just written it.
+    barging: BargingBudget,
 }
 
 /// What a pool was made with, as far as admission needs it.
@@ -156,7 +156,7 @@ impl Gate {
         Self {
             entrance: CachePadded::new(Entrance {
                 word: AtomicU64::new(Word::EMPTY.0),
-                overtaking: Overtaking::default(),
+                barging: BargingBudget::default(),
             }),
             hints: AtomicU32::new(0),
             live: AtomicUsize::new(0),
@@ -177,18 +177,18 @@ impl Gate {
     /// Accepts up to `want` tasks if a worker, or a place in the queue, is there for them without
     /// anything else having to happen. Says how many.
     #[inline]
-    pub(crate) fn accept_on_sight(&self, want: usize) -> usize {
+    pub(crate) fn try_accept(&self, want: usize) -> usize {
         // ORDERING: Relaxed; the exchange below checks what was read.
         let mut seen = Word(self.entrance.word.load(Ordering::Relaxed));
-        let mut overtakes = false;
+        let mut barges = false;
         loop {
-            let count = seen.on_sight(want);
+            let count = seen.acceptable(want);
             if count == 0 {
                 return 0;
             }
-            if seen.has(WAITERS) && !overtakes {
-                overtakes = self.entrance.overtaking.take();
-                if !overtakes {
+            if seen.has(WAITERS) && !barges {
+                barges = self.entrance.barging.take();
+                if !barges {
                     return 0;
                 }
             }
@@ -207,22 +207,22 @@ impl Gate {
 
     /// Looks for room for no longer than workers take between a few empty tasks, and accepts one task if
     /// some shows. False at once where a worker could be started instead.
-    pub(crate) fn accept_soon(&self) -> bool {
+    pub(crate) fn spin_accept_briefly(&self) -> bool {
         !self.can_grow()
             && (0..looks(spin::ROOM_SOON)).any(|_| {
                 spin_loop();
-                self.look().room() > 0 && self.accept_on_sight(1) == 1
+                self.look().room() > 0 && self.try_accept(1) == 1
             })
     }
 
-    /// Spins for room before the caller waits in line, and accepts one task if some shows. False at once where
-    /// a worker could be started instead, and when room shows that others stand in line for: whether it may
+    /// Spins for room before the caller waits in the wait queue, and accepts one task if some shows. False at once where
+    /// a worker could be started instead, and when room shows that others wait in the queue of callers for: whether it may
     /// be taken is decided there.
     #[cold]
-    pub(crate) fn accept_spinning(&self) -> bool {
+    pub(crate) fn spin_accept(&self) -> bool {
         let found = || {
             let word = self.look();
-            (word.has(CLOSED) || word.room() > 0).then(|| self.accept_on_sight(1) == 1)
+            (word.has(CLOSED) || word.room() > 0).then(|| self.try_accept(1) == 1)
         };
         !self.can_grow() && self.spin.spin(spin::ROOM, found).unwrap_or(false)
     }
@@ -237,11 +237,11 @@ impl Gate {
     #[cold]
     pub(crate) fn accept(
         &self,
-        patience: Patience,
+        policy: WaitPolicy,
         caller: Caller,
         workers: &dyn Workers,
     ) -> Result<(), Error> {
-        self.accept_in_line(patience, caller, workers)
+        self.wait_accept(policy, caller, workers)
     }
 
     /// A task has ended: its place is free. Says whether the pool is closed, in which case workers
@@ -284,8 +284,8 @@ impl Gate {
         if before.has(METERED_WORD) && control.tunes == next_tune(hints / TUNED) {
             self.count_finished(&mut control, count);
         }
-        self.settle_watchers(&mut control);
-        self.settle_line(control);
+        self.notify_quiescence(&mut control);
+        self.notify_waiters(control);
     }
 
     /// The same with the lock, for the others who count what is accepted while tasks are metered.
@@ -294,8 +294,8 @@ impl Gate {
         let mut control = self.control.lock();
         let before = self.subtract(count);
         self.count_finished(&mut control, count);
-        self.settle_watchers(&mut control);
-        self.settle_line(control);
+        self.notify_quiescence(&mut control);
+        self.notify_waiters(control);
         before.has(CLOSED)
     }
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::{Caller, Gate, Next, Patience, Refused, Retire, Workers};
+use super::{Caller, Gate, Next, Retire, SpawnError, WaitPolicy, Workers};
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
@@ -13,7 +13,7 @@ use crate::sync::{AtomicUsize, Ordering, advance};
 pub(super) struct Granted;
 
 impl Workers for Granted {
-    fn start(&self, _: usize) -> Result<(), Refused> {
+    fn start(&self, _: usize) -> Result<(), SpawnError> {
         Ok(())
     }
 }
@@ -22,12 +22,12 @@ impl Workers for Granted {
 struct Never;
 
 impl Workers for Never {
-    fn start(&self, _: usize) -> Result<(), Refused> {
-        Err(Refused)
+    fn start(&self, _: usize) -> Result<(), SpawnError> {
+        Err(SpawnError)
     }
 }
 
-const FOREVER: Patience = Patience::Until(Deadline::NEVER);
+const FOREVER: WaitPolicy = WaitPolicy::Until(Deadline::NEVER);
 
 pub(super) fn explore(model: impl Fn() + Send + Sync + 'static) {
     crate::sync::explore(3, model);
@@ -42,7 +42,7 @@ pub(super) fn gate(capacity: usize, queue_capacity: usize, live: usize, busy: us
     };
     let gate = Gate::new(&config);
     for _ in 0..live {
-        accept(&gate, Patience::Never).expect("below the capacity");
+        accept(&gate, WaitPolicy::Never).expect("below the capacity");
     }
     for _ in busy..live {
         gate.finish();
@@ -51,20 +51,20 @@ pub(super) fn gate(capacity: usize, queue_capacity: usize, live: usize, busy: us
 }
 
 /// As a pool does it.
-fn accept(gate: &Gate, patience: Patience) -> Result<(), Error> {
-    accept_with(gate, patience, Caller::Outsider, &Granted)
+fn accept(gate: &Gate, policy: WaitPolicy) -> Result<(), Error> {
+    accept_with(gate, policy, Caller::Outsider, &Granted)
 }
 
 fn accept_with(
     gate: &Gate,
-    patience: Patience,
+    policy: WaitPolicy,
     caller: Caller,
     workers: &dyn Workers,
 ) -> Result<(), Error> {
-    if gate.accept_on_sight(1) == 1 {
+    if gate.try_accept(1) == 1 {
         Ok(())
     } else {
-        gate.accept(patience, caller, workers)
+        gate.accept(policy, caller, workers)
     }
 }
 
@@ -82,7 +82,7 @@ fn a1_a_worker_that_retires_leaves_one_for_each_accepted_task() {
     explore(|| {
         let gate = gate(2, 0, 1, 0);
         let worker = spawn!(gate; gate.retire(true));
-        let submitter = spawn!(gate; accept(&gate, Patience::Never));
+        let submitter = spawn!(gate; accept(&gate, WaitPolicy::Never));
         let retired = worker.join().unwrap();
         submitter
             .join()
@@ -111,7 +111,7 @@ fn a1_a_shrink_takes_no_worker_from_an_accepted_task() {
             gate.finish();
             gate.after_task(hints, 0, &Granted);
         });
-        let submitter = spawn!(gate; accept(&gate, Patience::Never).is_ok());
+        let submitter = spawn!(gate; accept(&gate, WaitPolicy::Never).is_ok());
         gate.tune(1, &Granted).expect("tunable");
         worker.join().unwrap();
         let accepted = 1 + usize::from(submitter.join().unwrap());
@@ -130,10 +130,10 @@ fn a2_a_submit_that_begins_after_a_tune_is_held_to_it() {
         let gate = gate(2, 0, 2, 0);
         let tuner = spawn!(gate; {
             gate.tune(1, &Granted).expect("tunable");
-            let accepted = accept(&gate, Patience::Never).is_ok();
+            let accepted = accept(&gate, WaitPolicy::Never).is_ok();
             (accepted, gate.accepted())
         });
-        let submitter = spawn!(gate; accept(&gate, Patience::Never).is_ok());
+        let submitter = spawn!(gate; accept(&gate, WaitPolicy::Never).is_ok());
         let (second, seen) = tuner.join().unwrap();
         let first = submitter.join().unwrap();
         assert!(!second || seen == 1, "accepted above the new capacity");
@@ -147,8 +147,8 @@ fn a2_a_submit_that_begins_after_a_tune_is_held_to_it() {
 fn a2_one_place_is_given_to_one_of_two_callers() {
     explore(|| {
         let gate = gate(1, 0, 1, 0);
-        let one = spawn!(gate; accept(&gate, Patience::Never));
-        let two = spawn!(gate; accept(&gate, Patience::Never));
+        let one = spawn!(gate; accept(&gate, WaitPolicy::Never));
+        let two = spawn!(gate; accept(&gate, WaitPolicy::Never));
         let results = [one.join().unwrap(), two.join().unwrap()];
         assert!(
             results.contains(&Ok(())) && results.contains(&Err(Error::Overload)),
@@ -168,7 +168,8 @@ fn a3_without_a_worker_nothing_is_queued() {
             assert!(result != Ok(()) || gate.snapshot().running > 0, "queued without a worker");
             result
         });
-        let granted = spawn!(gate; accept_with(&gate, Patience::Never, Caller::Outsider, &Granted));
+        let granted =
+            spawn!(gate; accept_with(&gate, WaitPolicy::Never, Caller::Outsider, &Granted));
         let refused = refused.join().unwrap();
         let granted = granted.join().unwrap();
         if refused == Ok(()) {
@@ -180,7 +181,7 @@ fn a3_without_a_worker_nothing_is_queued() {
     });
 }
 
-/// [A4] A finish that comes while a caller lies down wakes it.
+/// [A4] A finish that comes while a caller parks wakes it.
 #[test]
 fn a4_a_finish_is_not_lost_on_a_caller_that_lies_down() {
     explore(|| {
@@ -198,7 +199,7 @@ fn a5_a_deadline_that_meets_a_finish_strands_nobody() {
     crate::sync::explore(2, || {
         let gate = gate(1, 0, 1, 1);
         let timed = spawn!(gate; {
-            let result = accept(&gate, Patience::Until(Deadline::after_ms(1)));
+            let result = accept(&gate, WaitPolicy::Until(Deadline::after_ms(1)));
             if result.is_ok() {
                 gate.finish();
             }
@@ -227,13 +228,13 @@ fn a5_an_overtaken_caller_is_woken_again() {
     explore(|| {
         let gate = gate(1, 0, 1, 1);
         let waiting = spawn!(gate; accept(&gate, FOREVER));
-        let overtaking = spawn!(gate; {
-            if accept(&gate, Patience::Never).is_ok() {
+        let barging = spawn!(gate; {
+            if accept(&gate, WaitPolicy::Never).is_ok() {
                 gate.finish();
             }
         });
         gate.finish();
-        overtaking.join().unwrap();
+        barging.join().unwrap();
         assert_eq!(waiting.join().unwrap(), Ok(()));
     });
 }
@@ -288,14 +289,14 @@ fn a6_a_shrink_that_leaves_only_waiting_workers_is_noticed() {
     });
 }
 
-/// [A7] Who waits for an instant without tasks does not miss it, however soon the next task comes.
+/// [A7] A wait for an instant without tasks does not miss it, however soon the next task comes.
 #[test]
 fn a7_an_instant_without_tasks_is_not_missed() {
     explore(|| {
         let gate = gate(1, 0, 1, 1);
         let watcher = spawn!(gate; gate.wait(Deadline::NEVER));
         gate.finish();
-        if accept(&gate, Patience::Never).is_ok() {
+        if accept(&gate, WaitPolicy::Never).is_ok() {
             gate.finish();
         }
         assert_eq!(watcher.join().unwrap(), Ok(()));
@@ -316,7 +317,7 @@ fn a7_an_instant_that_has_passed_does_not_end_a_later_wait() {
             }
         });
         gate.finish();
-        accept(&gate, Patience::Never).expect("the only submitter");
+        accept(&gate, WaitPolicy::Never).expect("the only submitter");
         passed.store(1, Ordering::SeqCst);
         passed.store(2, Ordering::SeqCst);
         gate.finish();
@@ -342,7 +343,7 @@ fn a8_nothing_is_accepted_after_a_close() {
     });
 }
 
-/// [A8] A close sends everybody in the line away, also the one that is on its way.
+/// [A8] A close sends everybody in the wait queue away, also the one that is on its way.
 #[test]
 fn a8_a_close_sends_the_line_away() {
     explore(|| {
@@ -373,8 +374,8 @@ struct Working {
 }
 
 impl Workers for Working {
-    fn start(&self, _: usize) -> Result<(), Refused> {
-        Err(Refused)
+    fn start(&self, _: usize) -> Result<(), SpawnError> {
+        Err(SpawnError)
     }
 
     fn count_running(&self, count: &mut dyn FnMut(usize)) -> bool {
@@ -444,7 +445,7 @@ fn a10_a_shrink_holds_when_it_has_returned() {
         let other = spawn!(gate, working; working.work(&gate, 1));
         gate.tune(1, &*working).expect("tunable");
         for _ in 0..2 {
-            accept(&gate, Patience::Never).expect("the queue has places");
+            accept(&gate, WaitPolicy::Never).expect("the queue has places");
             working.push();
         }
         working.work(&gate, 0);
@@ -461,7 +462,7 @@ fn a10_a_task_that_runs_at_a_shrink_counts() {
         let working = Working::new(1, false);
         let other = spawn!(gate, working; working.work(&gate, 1));
         gate.tune(1, &*working).expect("tunable");
-        accept(&gate, Patience::Never).expect("the queue has places");
+        accept(&gate, WaitPolicy::Never).expect("the queue has places");
         working.push();
         working.work(&gate, 0);
         other.join().unwrap();
@@ -509,7 +510,7 @@ fn a10_a_task_that_ends_at_a_shrink_takes_no_other_place_along() {
 fn a11_tasks_that_are_accepted_together_have_a_worker_each() {
     explore(|| {
         let gate = gate(3, 2, 1, 0);
-        let other = spawn!(gate; gate.accept_on_sight(1));
+        let other = spawn!(gate; gate.try_accept(1));
         let leaver = spawn!(gate; gate.retire(true));
         let together = gate.accept_with_workers(2, &Granted);
         let accepted = 2 + other.join().unwrap();
@@ -520,14 +521,14 @@ fn a11_tasks_that_are_accepted_together_have_a_worker_each() {
     });
 }
 
-/// [A12] A trim, a submit and two workers, one of them idle: each accepted task keeps a worker, and who is idle
+/// [A12] A trim, a submit and two workers, one of them idle: each accepted task keeps a worker, and the idle one
 /// leaves.
 #[test]
 fn a12_a_trim_takes_the_idle_workers_and_no_others() {
     explore(|| {
         let gate = gate(2, 0, 2, 1);
         let idle = spawn!(gate; while gate.is_unneeded() && gate.retire(false) != Retire::Leave {});
-        let submitter = spawn!(gate; accept(&gate, Patience::Never).is_ok());
+        let submitter = spawn!(gate; accept(&gate, WaitPolicy::Never).is_ok());
         gate.trim();
         assert!(
             submitter.join().unwrap(),
@@ -562,7 +563,7 @@ fn a15_a_task_that_is_submitted_after_a_pause_begins_after_the_resume() {
             }
         });
         gate.pause().expect("it is open");
-        accept(&gate, Patience::Never).expect("there is room");
+        accept(&gate, WaitPolicy::Never).expect("there is room");
         submitted.store(1, Ordering::Release);
         resumed.store(1, Ordering::Relaxed);
         gate.resume();

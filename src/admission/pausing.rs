@@ -1,7 +1,7 @@
 //! Tasks of a paused pool wait, each with the worker that has taken it (README, "Pausing").
 
 use super::control::Control;
-use super::seat::Verdict;
+use super::waiter::WaitOutcome;
 use super::{Gate, PAUSED};
 use crate::clock::Deadline;
 use crate::error::Error;
@@ -23,7 +23,7 @@ impl Gate {
     pub(crate) fn resume(&self) {
         let mut control = self.lock();
         self.end_pause(&mut control);
-        self.settle_line(control);
+        self.notify_waiters(control);
     }
 
     /// Whether the pool is paused, as it looks from here.
@@ -36,7 +36,7 @@ impl Gate {
     pub(super) fn end_pause(&self, control: &mut Control) {
         control.paused = false;
         if !mutant("A15.resume") {
-            control.held.tell_all(Verdict::Done);
+            control.held.complete_all(WaitOutcome::Done);
         }
         self.publish(control);
     }
@@ -50,7 +50,7 @@ impl Gate {
             if !control.paused || mutant("A15") {
                 return;
             }
-            let _ = self.sit(control, Deadline::NEVER, |control| &mut control.held);
+            let _ = self.wait_in(control, Deadline::NEVER, |control| &mut control.held);
         }
     }
 }

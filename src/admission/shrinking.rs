@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::control::Control;
-use super::seat::{Seat, Verdict};
+use super::waiter::{WaitOutcome, Waiter};
 use super::word::{METERED_WORD, Word};
 use super::{Gate, METERED, Next, Workers};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::sync::{Ordering, heavy, mutant};
 
-/// Who may run a task, from a shrink until as few workers are left as the capacity allows.
+/// Which workers may run a task, from a shrink until as few are left as the capacity allows.
 #[derive(Debug)]
 pub(super) struct Metering {
     /// Tasks that run: those of the workers that are `counted`.
@@ -22,7 +22,7 @@ pub(super) struct Metering {
     /// By the workers' indices.
     counted: Vec<bool>,
     /// Workers that have taken a task which may not run yet, the oldest task first.
-    held: VecDeque<(usize, Arc<Seat>)>,
+    held: VecDeque<(usize, Arc<Waiter>)>,
 }
 
 impl Metering {
@@ -98,7 +98,7 @@ impl Gate {
     ) -> Result<(), Error> {
         if control.metering.is_none() {
             let mut metering = Metering::new(control.indices.limit())?;
-            control.seats.reserve(control.indices.limit())?;
+            control.waiter_cache.reserve(control.indices.limit())?;
             // ORDERING: Relaxed; the fence below.
             let hints = self.hints.load(Ordering::Relaxed);
             // ORDERING: [O6]
@@ -153,17 +153,17 @@ impl Gate {
             metering.running += 1;
             return;
         }
-        let seat = control.seats.take();
+        let waiter = control.waiter_cache.take();
         if let Some(metering) = &mut control.metering {
-            metering.held.push_back((index, Arc::clone(&seat)));
+            metering.held.push_back((index, Arc::clone(&waiter)));
         }
-        while seat.verdict() == Verdict::Waiting {
+        while waiter.outcome() == WaitOutcome::Waiting {
             drop(control);
-            seat.sleep(Deadline::NEVER);
+            waiter.sleep(Deadline::NEVER);
             control = self.lock();
         }
-        control.seats.give_back(seat);
-        self.settle_last(&mut control);
+        control.waiter_cache.give_back(waiter);
+        self.notify_last(&mut control);
     }
 
     /// A worker has no task any more while tasks are metered.
@@ -194,12 +194,12 @@ impl Gate {
             return;
         };
         while metering.running < live {
-            let Some((index, seat)) = metering.held.pop_front() else {
+            let Some((index, waiter)) = metering.held.pop_front() else {
                 break;
             };
             metering.counted[index] = true;
             metering.running += 1;
-            seat.tell(Verdict::Done);
+            waiter.complete(WaitOutcome::Done);
         }
         if metering.leaving == 0 && live <= control.capacity && metering.held.is_empty() {
             control.metering = None;

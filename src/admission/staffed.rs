@@ -18,7 +18,7 @@ impl Gate {
     /// queued as any other.
     pub(crate) fn accept_idle(&self) -> bool {
         self.update(|word| {
-            let idle = word.accepted() < self.live() && word.on_sight(1) == 1;
+            let idle = word.accepted() < self.live() && word.acceptable(1) == 1;
             (idle && !word.has(WAITERS)).then(|| word.accept(1))
         })
         .is_ok()
@@ -39,7 +39,7 @@ impl Gate {
         // A worker of a paused pool would not begin.
         let possible = !control.paused && self.look().accepted() + count <= control.capacity;
         let result = loop {
-            if !possible || !control.line.is_empty() {
+            if !possible || !control.wait_queue.is_empty() {
                 break Err(Error::Overload);
             }
             // [A11] `live` changes only under the lock, so that each of them has a worker.
@@ -58,7 +58,7 @@ impl Gate {
             }
             self.rebase(&mut control, 0);
         };
-        self.settle_line(control);
+        self.notify_waiters(control);
         result
     }
 }

@@ -18,12 +18,12 @@ const ONE_ROOM: u64 = 1 << ROOM_SHIFT;
 
 /// The pool is closed.
 pub(super) const CLOSED: u64 = 1 << 63;
-/// Callers wait to submit: newcomers overtake them or stand in line too.
+/// Callers wait to submit: newcomers barge past them or join the wait queue too.
 pub(super) const WAITERS: u64 = 1 << 62;
 /// The first of them has been woken and is on its way.
 pub(super) const NOTIFIED: u64 = 1 << 61;
 /// Somebody waits for the instant at which nothing is accepted.
-pub(super) const WATCHED: u64 = 1 << 60;
+pub(super) const QUIESCENCE: u64 = 1 << 60;
 /// Tasks are metered: a finish takes its place off the live workers.
 pub(super) const METERED_WORD: u64 = 1 << 29;
 
@@ -58,9 +58,9 @@ impl Word {
     }
 
     /// How many of `want` tasks a newcomer may have accepted without the lock; while callers wait, only
-    /// if it may overtake them.
+    /// if it may barge them.
     #[inline]
-    pub(super) fn on_sight(self, want: usize) -> usize {
+    pub(super) fn acceptable(self, want: usize) -> usize {
         let most = match self.0 & (CLOSED | WAITERS) {
             0 => want as i64,
             WAITERS => 1,
@@ -75,7 +75,7 @@ impl Word {
     pub(super) fn accept(self, count: usize) -> Self {
         let count = count as u64;
         let kept = if self.accepted() == 0 {
-            self.0 & !WATCHED
+            self.0 & !QUIESCENCE
         } else {
             self.0
         };
@@ -100,7 +100,7 @@ impl Word {
     pub(super) fn concerns_finisher(self, count: usize) -> bool {
         self.0 & (WAITERS | NOTIFIED) == WAITERS
             || self.has(METERED_WORD)
-            || (self.has(WATCHED) && self.accepted() == count)
+            || (self.has(QUIESCENCE) && self.accepted() == count)
     }
 }
 
@@ -116,7 +116,7 @@ impl fmt::Debug for Word {
             (CLOSED, "closed"),
             (WAITERS, "waiters"),
             (NOTIFIED, "notified"),
-            (WATCHED, "watched"),
+            (QUIESCENCE, "quiescence"),
             (METERED_WORD, "metered"),
         ] {
             if self.has(flag) {
@@ -156,7 +156,7 @@ mod tests {
             (shrunk.accepted(), shrunk.room()),
             (TASKS_MAX, 1 - TASKS_MAX as i64)
         );
-        assert!(shrunk.has(CLOSED) && !shrunk.has(WAITERS | NOTIFIED | WATCHED | METERED_WORD));
+        assert!(shrunk.has(CLOSED) && !shrunk.has(WAITERS | NOTIFIED | QUIESCENCE | METERED_WORD));
         let metered = full.with(METERED_WORD, METERED_WORD);
         assert_eq!(
             finish(metered),
@@ -169,18 +169,24 @@ mod tests {
     fn on_sight_everything_is_accepted_or_one_by_one_while_callers_wait_or_nothing_in_a_closed_pool()
      {
         let open = Word::EMPTY.with_room(2);
-        assert_eq!(open.on_sight(1), 1);
-        assert_eq!(open.on_sight(5), 2);
-        assert_eq!(open.with_room(-4).on_sight(5), 0);
-        assert_eq!(open.with(CLOSED, CLOSED).on_sight(1), 0);
-        assert_eq!(open.with(WAITERS, WAITERS).on_sight(5), 1);
-        assert_eq!(open.with(WAITERS | CLOSED, WAITERS | CLOSED).on_sight(1), 0);
+        assert_eq!(open.acceptable(1), 1);
+        assert_eq!(open.acceptable(5), 2);
+        assert_eq!(open.with_room(-4).acceptable(5), 0);
+        assert_eq!(open.with(CLOSED, CLOSED).acceptable(1), 0);
+        assert_eq!(open.with(WAITERS, WAITERS).acceptable(5), 1);
+        assert_eq!(
+            open.with(WAITERS | CLOSED, WAITERS | CLOSED).acceptable(1),
+            0
+        );
     }
 
     #[test]
     fn only_the_acceptance_after_an_instant_without_tasks_takes_the_mark_off() {
-        let watched = Word::EMPTY.with_room(3).accept(1).with(WATCHED, WATCHED);
-        assert!(watched.accept(1).has(WATCHED));
-        assert!(!finish(watched).accept(1).has(WATCHED));
+        let watched = Word::EMPTY
+            .with_room(3)
+            .accept(1)
+            .with(QUIESCENCE, QUIESCENCE);
+        assert!(watched.accept(1).has(QUIESCENCE));
+        assert!(!finish(watched).accept(1).has(QUIESCENCE));
     }
 }

@@ -1,4 +1,4 @@
-//! Who sleeps, who searches, whom to wake. See thread/README.md.
+//! Which workers sleep, which search, and which is woken for a task. See thread/README.md.
 
 #![forbid(unsafe_code)]
 
@@ -23,7 +23,7 @@ fn searching(state: u64) -> u64 {
     state / SEARCHING
 }
 
-/// Who sleeps here.
+/// A sleeper.
 pub(super) trait Sleeps {
     /// Ends its sleep, or lets its next one end at once.
     fn wake(&self);
@@ -32,8 +32,8 @@ pub(super) trait Sleeps {
 /// The threads of a pool that have nothing to do.
 #[derive(Debug)]
 pub(super) struct Idle<S> {
-    /// How many search and how many sleep. Changed by those who search; who sleeps is changed
-    /// under the lock.
+    /// How many search and how many sleep. Changed by those who search; the number of sleepers is
+    /// changed under the lock.
     state: CachePadded<AtomicU64>,
     /// Until when the caller that began to spin last is trusted to look at the queue, in ticks; 0 if none
     /// spins.
@@ -201,15 +201,15 @@ impl<S: Sleeps> Idle<S> {
         sleeping(self.state.load(Ordering::Relaxed)) > 0
     }
 
-    /// Lists a worker among the sleepers. False if `reason_to_stay` shows, after that, that it must
+    /// Lists a worker among the sleepers. False if `must_stay_awake` shows, after that, that it must
     /// not sleep: then it searches. True if it is to park now.
-    pub(super) fn lie_down(
+    pub(super) fn register_sleeper(
         &self,
         slot: &Arc<S>,
         was_searching: bool,
-        reason_to_stay: impl Fn() -> bool,
+        must_stay_awake: impl Fn() -> bool,
     ) -> bool {
-        if mutant("W3") && reason_to_stay() {
+        if mutant("W3") && must_stay_awake() {
             return false;
         }
         {
@@ -225,22 +225,22 @@ impl<S: Sleeps> Idle<S> {
         }
         // ORDERING: [T2]
         fence(Ordering::SeqCst);
-        // [W3] Listed first, looked second: who pushes in between finds the sleeper.
-        if mutant("W3") || !reason_to_stay() {
+        // [W3] It is listed first and looks second: a push in between finds the sleeper.
+        if mutant("W3") || !must_stay_awake() {
             return true;
         }
-        !self.get_up(slot, SEARCHING)
+        !self.cancel_sleep(slot, SEARCHING)
     }
 
-    /// A sleeper that nobody woke gets up by itself. False if somebody has woken it in the meantime:
+    /// The sleep of a worker has timed out. False if somebody has woken it in the meantime:
     /// then a wake is in its parker, or about to be.
-    pub(super) fn get_up_late(&self, slot: &Arc<S>) -> bool {
-        self.get_up(slot, 0)
+    pub(super) fn sleep_timed_out(&self, slot: &Arc<S>) -> bool {
+        self.cancel_sleep(slot, 0)
     }
 
-    fn get_up(&self, slot: &Arc<S>, becomes: u64) -> bool {
+    fn cancel_sleep(&self, slot: &Arc<S>, becomes: u64) -> bool {
         let mut sleepers = self.sleepers.lock();
-        // Who gets up late lies near the front, who gets up at once near the back.
+        // A sleeper that times out is near the front, one that cancels its sleep near the back.
         let listed = match sleepers.back() {
             Some(last) if Arc::ptr_eq(last, slot) => Some(sleepers.len() - 1),
             _ => sleepers.iter().position(|other| Arc::ptr_eq(other, slot)),
@@ -286,7 +286,7 @@ mod models {
             let idle = Arc::new(Idle::with(1));
             let queued = Arc::new(AtomicUsize::new(0));
             let sleeper = Arc::new(Sleeper::default());
-            assert!(idle.lie_down(&sleeper, false, || false));
+            assert!(idle.register_sleeper(&sleeper, false, || false));
             let spinning = {
                 let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
                 loom::thread::spawn(move || {
@@ -311,7 +311,7 @@ mod models {
             let idle = Arc::new(Idle::with(1));
             let queued = Arc::new(AtomicUsize::new(0));
             let sleeper = Arc::new(Sleeper::default());
-            assert!(idle.lie_down(&sleeper, false, || false));
+            assert!(idle.register_sleeper(&sleeper, false, || false));
             let starting = {
                 let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
                 loom::thread::spawn(move || {

@@ -8,13 +8,13 @@
 //!   before it sleeps again;
 //! - the gate is told when a worker's thread is about to end, or its fiber has.
 
-pub(crate) mod duty;
 pub(crate) mod fiber;
 mod float;
 mod idle;
 #[cfg(not(loom))]
 mod os;
 pub(crate) mod roster;
+pub(crate) mod run_task;
 pub(crate) mod thread;
 mod threads;
 
@@ -22,7 +22,7 @@ mod threads;
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
-use crate::admission::Refused;
+use crate::admission::SpawnError;
 use crate::clock::Deadline;
 #[cfg(not(loom))]
 use crate::dump::Pace;
@@ -32,7 +32,7 @@ use crate::stats::Stats;
 /// One kind of worker.
 pub(crate) trait Engine: Send + Sync {
     /// Starts a worker. Called with the gate locked.
-    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused>;
+    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), SpawnError>;
 
     /// Tasks were pushed to the pool's queue: somebody awake has to see them.
     fn task_pushed(&self, pool: &Pool);

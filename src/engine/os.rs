@@ -6,7 +6,7 @@ use std::ffi::{CString, c_int, c_void};
 use std::mem::MaybeUninit;
 use std::ptr;
 
-use crate::admission::Refused;
+use crate::admission::SpawnError;
 use crate::cancel::{self, Uncancelable};
 use crate::config::Config;
 use crate::cpus::CpuSet;
@@ -30,7 +30,7 @@ const UNBLOCKED: [c_int; 8] = [
 
 /// The attributes that the workers of one pool share.
 #[derive(Debug)]
-pub(super) struct Traits {
+pub(super) struct ThreadAttributes {
     stack_size: usize,
     name: CString,
     scheduling: Option<Scheduling>,
@@ -80,7 +80,7 @@ struct Start {
     cpus: Option<CpuSet>,
 }
 
-impl Traits {
+impl ThreadAttributes {
     /// Taken from the options and from the calling thread. A `stack_size` of 0 is the default.
     pub(super) fn new(config: &Config, stack_size: usize) -> Result<Self, Error> {
         let stack_size = match stack_size {
@@ -102,14 +102,14 @@ impl Traits {
         &self,
         index: usize,
         body: impl FnOnce() + Send + 'static,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), SpawnError> {
         let start = Box::new(Start {
             body: Box::new(body),
             name: self.thread_name(index),
             scheduling: self.scheduling,
             cpus: self.cpus,
         });
-        let attributes = Attributes::new(self.stack_size, self.detached).ok_or(Refused)?;
+        let attributes = Attributes::new(self.stack_size, self.detached).ok_or(SpawnError)?;
         let start = Box::into_raw(start);
         let mut thread = MaybeUninit::uninit();
         let blocked = BlockedSignals::new();
@@ -126,7 +126,7 @@ impl Traits {
         if refused != 0 {
             // SAFETY: no thread owns it.
             drop(unsafe { Box::from_raw(start) });
-            return Err(Refused);
+            return Err(SpawnError);
         }
         Ok(())
     }

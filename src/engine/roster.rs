@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::clock::Deadline;
 use crate::sync::{AtomicUsize, Mutex, Ordering, Parker, mutant};
 
-/// Who has which index, and who waits for one.
+/// Which worker has which index, and which worker waits for one.
 #[derive(Debug)]
 pub(crate) struct Roster {
     /// A copy of the limit, for those who only read it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::admission::Refused;
+use crate::admission::SpawnError;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
@@ -17,7 +17,7 @@ pub(super) use os::Thread;
 /// Starts the threads of a pool, and joins them all.
 #[derive(Debug)]
 pub(super) struct Threads {
-    traits: os::Traits,
+    traits: os::ThreadAttributes,
     /// The last thread that has ended, until somebody joins it. A thread that ends joins the one
     /// before it, so there is never more than one.
     ended: Mutex<Ended>,
@@ -37,7 +37,7 @@ impl Threads {
     /// What the threads inherit is taken from the calling one.
     pub(super) fn new(config: &Config, stack_size: usize) -> Result<Self, Error> {
         Ok(Self {
-            traits: os::Traits::new(config, stack_size)?,
+            traits: os::ThreadAttributes::new(config, stack_size)?,
             ended: Mutex::new(Ended::default()),
         })
     }
@@ -47,7 +47,7 @@ impl Threads {
         &self,
         index: usize,
         body: impl FnOnce() + Send + 'static,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), SpawnError> {
         self.traits.spawn(index, body)
     }
 

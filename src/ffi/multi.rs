@@ -140,10 +140,10 @@ unsafe fn submit(
     }
     // None has room: the first one decides, as if it were alone.
     let pool = inside.multi.pools[first].pool();
-    let patience = wait.patience(pool);
+    let policy = wait.policy(pool);
     let pool = pool.keep_alive().ok_or(Error::Closed)?;
     drop(inside);
-    pool.submit(task(), patience)
+    pool.submit(task(), policy)
 }
 
 /// # Safety

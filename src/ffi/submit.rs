@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use super::callbacks::antpool_task_fn;
 use super::handle::{Borrowed, Handle, antpool_t};
 use super::status::antpool_status_t;
-use crate::admission::Patience;
+use crate::admission::WaitPolicy;
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::pool::Pool;
@@ -24,11 +24,11 @@ pub(super) enum Wait {
 }
 
 impl Wait {
-    pub(super) fn patience(self, pool: &Pool) -> Patience {
+    pub(super) fn policy(self, pool: &Pool) -> WaitPolicy {
         match self {
-            Wait::AsConfigured => pool.patience(),
-            Wait::Never => Patience::Never,
-            Wait::UpTo(ms) => Patience::Until(Deadline::after_ms(ms)),
+            Wait::AsConfigured => pool.policy(),
+            Wait::Never => WaitPolicy::Never,
+            Wait::UpTo(ms) => WaitPolicy::Until(Deadline::after_ms(ms)),
         }
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn hand_over(
     wait: Wait,
     task: impl FnOnce() -> Task,
 ) -> Result<(), Error> {
-    if pool.accepts_on_sight() {
+    if pool.tries_to_accept() {
         pool.hand_over(task(), pool.thread_index())
     } else {
         hand_over_later(pool, wait, task())
@@ -50,8 +50,8 @@ pub(super) fn hand_over(
 #[cold]
 #[inline(never)]
 fn hand_over_later(pool: Borrowed<'_>, wait: Wait, task: Task) -> Result<(), Error> {
-    let patience = wait.patience(&pool);
-    pool.keep().and_then(|pool| pool.submit(task, patience))
+    let policy = wait.policy(&pool);
+    pool.keep().and_then(|pool| pool.submit(task, policy))
 }
 
 /// # Safety
@@ -157,7 +157,7 @@ pub(super) unsafe fn accept_batch(
 ) -> (usize, Result<(), Error>) {
     let target = target.and_then(|(pool, f)| Ok((pool.keep()?, f)));
     match target {
-        Ok((pool, f)) => pool.submit_batch(count, wait.patience(&pool), |index| {
+        Ok((pool, f)) => pool.submit_batch(count, wait.policy(&pool), |index| {
             // SAFETY: `index` is below `count`.
             let place = unsafe { args.add(index) };
             // SAFETY: as above.

@@ -7,7 +7,7 @@ use std::ptr;
 
 use crate::capture::{self, Loses};
 use crate::current::Current;
-use crate::engine::duty::{Duty, Legacy};
+use crate::engine::run_task::{Handoff, RunTask};
 use crate::observer::Failure;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
@@ -36,7 +36,7 @@ impl Loses for Ends {
     }
 }
 
-impl Duty for Caller<'_> {
+impl RunTask for Caller<'_> {
     fn pool(&self) -> &Pool {
         self.pool
     }
@@ -49,7 +49,7 @@ impl Duty for Caller<'_> {
         &self.current
     }
 
-    fn lose(&self, _: Legacy) -> ! {
+    fn lose(&self, _: Handoff) -> ! {
         Ends(self.calls).lost()
     }
 }

@@ -1,4 +1,4 @@
-//! Who takes part in a call: the table of the process, and the word of each entry. See the README
+//! The participants of a call: the table of the process, and the word of each entry. See the README
 //! beside this file.
 
 use crate::clock::Deadline;

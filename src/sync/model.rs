@@ -51,7 +51,7 @@ pub(crate) fn heavy() {
 /// Nothing: see `asymmetric.rs`.
 pub(crate) fn prepare_asymmetric() {}
 
-/// Who looks repeatedly looks once in a model: it can happen anywhere.
+/// A repeated look is one look in a model, where it can happen anywhere.
 #[derive(Debug, Default)]
 pub(crate) struct SpinWait;
 
@@ -102,7 +102,7 @@ impl<T> Mutex<T> {
 
 /// What sleeps in a parker.
 #[derive(Debug)]
-struct Bed {
+struct ParkState {
     state: loom::sync::Mutex<Bedding>,
     changed: loom::sync::Condvar,
 }
@@ -115,11 +115,11 @@ struct Bedding {
 
 /// Where one thread sleeps until another wakes it.
 #[derive(Debug)]
-pub(crate) struct Parker(Arc<Bed>);
+pub(crate) struct Parker(Arc<ParkState>);
 
 impl Default for Parker {
     fn default() -> Self {
-        Self(Arc::new(Bed {
+        Self(Arc::new(ParkState {
             state: loom::sync::Mutex::new(Bedding::default()),
             changed: loom::sync::Condvar::new(),
         }))
@@ -179,7 +179,7 @@ const AT_THE_END: usize = usize::MAX;
 /// The model's time: how often it has advanced.
 struct Clock {
     time: AtomicUsize,
-    beds: loom::sync::Mutex<Vec<Arc<Bed>>>,
+    beds: loom::sync::Mutex<Vec<Arc<ParkState>>>,
 }
 
 loom::lazy_static! {
@@ -266,13 +266,13 @@ impl Deadline {
 /// Threads, as [`crate::engine`] asks for them.
 pub(crate) mod os {
     use super::{Arc, AtomicBool, Plain};
-    use crate::admission::Refused;
+    use crate::admission::SpawnError;
     use crate::config::Config;
     use crate::error::Error;
 
     /// What the workers of one pool have in common: whether the system grants any more.
     #[derive(Debug)]
-    pub(crate) struct Traits {
+    pub(crate) struct ThreadAttributes {
         refuses: Arc<AtomicBool>,
     }
 
@@ -290,16 +290,20 @@ pub(crate) mod os {
         }
     }
 
-    impl Traits {
+    impl ThreadAttributes {
         pub(crate) fn new(_: &Config, _: usize) -> Result<Self, Error> {
             Ok(Self {
                 refuses: Arc::default(),
             })
         }
 
-        pub(crate) fn spawn(&self, _: usize, body: impl FnOnce() + 'static) -> Result<(), Refused> {
+        pub(crate) fn spawn(
+            &self,
+            _: usize,
+            body: impl FnOnce() + 'static,
+        ) -> Result<(), SpawnError> {
             if self.refuses.load(Plain::Relaxed) {
-                return Err(Refused);
+                return Err(SpawnError);
             }
             loom::thread::spawn(body);
             Ok(())

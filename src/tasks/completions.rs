@@ -11,10 +11,10 @@ use std::ptr::{self, NonNull};
 
 use super::waiters::{self, Waiters};
 use super::{Begin, Outcome, Tracker, try_box};
-use crate::bell::Bell;
 use crate::clock::Deadline;
 use crate::errno::Errno;
 use crate::error::Error;
+use crate::event_fd::EventFd;
 use crate::fork;
 use crate::sync::{Mutex, MutexGuard, mutant};
 
@@ -93,7 +93,7 @@ impl<D> Inner<D> {
 #[repr(align(64))]
 pub(crate) struct Completions<D> {
     inner: Mutex<Inner<D>>,
-    bell: Bell,
+    event_fd: EventFd,
     ordered: bool,
     /// The process it was made in.
     born: u32,
@@ -104,8 +104,8 @@ impl<D: Copy> Completions<D> {
     pub(crate) fn make(ordered: bool) -> Result<*mut Self, Error> {
         let _errno = Errno::kept();
         fork::watch();
-        let bell = Bell::default();
-        bell.fd().ok_or(Error::NoMemory)?;
+        let event_fd = EventFd::default();
+        event_fd.fd().ok_or(Error::NoMemory)?;
         let completions = try_box(Self {
             inner: Mutex::new(Inner {
                 first: ptr::null(),
@@ -116,7 +116,7 @@ impl<D: Copy> Completions<D> {
                 readable: false,
                 waiters: Waiters::new(),
             }),
-            bell,
+            event_fd,
             ordered,
             born: fork::generation(),
         })?;
@@ -130,7 +130,7 @@ impl<D: Copy> Completions<D> {
 
     /// The descriptor that is readable while something can be delivered.
     pub(crate) fn fd(&self) -> i32 {
-        self.bell.fd().unwrap_or(-1)
+        self.event_fd.fd().unwrap_or(-1)
     }
 
     /// Whether entries are in line from their submit on.
@@ -185,7 +185,7 @@ impl<D: Copy> Completions<D> {
         }
         let was_readable = std::mem::replace(&mut inner.readable, true);
         if !was_readable {
-            self.bell.ring();
+            self.event_fd.signal();
         }
         if !(was_readable && mutant("D2.wait")) {
             inner.waiters.end_all(Ok(()));
@@ -215,7 +215,7 @@ impl<D: Copy> Completions<D> {
                 // [D2] Not while something is there; the lock is that of whoever adds something.
                 if inner.readable && (inner.deliverable().is_none() || mutant("D2")) {
                     inner.readable = false;
-                    self.0.bell.silence();
+                    self.0.event_fd.silence();
                 }
             }
         }
@@ -299,14 +299,14 @@ impl<D: Copy> Completions<D> {
     pub(crate) unsafe fn give_up(this: *mut Self) {
         let _errno = Errno::kept();
         // SAFETY: the caller's promise.
-        let bell = unsafe { &raw const (*this).bell };
+        let event_fd = unsafe { &raw const (*this).event_fd };
         // SAFETY: as above; nobody drops the original any more.
-        drop(unsafe { ptr::read(bell) });
+        drop(unsafe { ptr::read(event_fd) });
     }
 
     #[cfg(all(test, loom))]
     pub(super) fn is_readable(&self) -> bool {
-        self.bell.is_readable()
+        self.event_fd.is_readable()
     }
 }
 

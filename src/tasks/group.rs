@@ -277,7 +277,7 @@ impl Group {
             let _errno = Errno::kept();
             // SAFETY: the caller's promise.
             let group = unsafe { &*this };
-            // [G3] Who has ended the last wait may still have the lock.
+            // [G3] The thread that ended the last wait may still have the lock.
             let _inner = (!mutant("G3")).then(|| group.inner.lock());
             // ORDERING: Acquire pairs with the Release of each `leave`: nobody else uses the group any more.
             if count(group.word.load(Ordering::Acquire)) > 0 {

@@ -34,7 +34,7 @@ pub(crate) enum Outcome {
     Canceled,
 }
 
-/// Who tracks a task's life, and has the last word on whether it runs. A task has a pointer to it.
+/// What tracks a task's life, and decides whether it runs. A task has a pointer to it.
 pub(crate) trait Tracker {
     /// A worker has the task.
     fn begin(&self) -> Begin;

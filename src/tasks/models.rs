@@ -126,7 +126,7 @@ fn g2_a_wait_that_times_out_takes_nothing() {
     });
 }
 
-/// [G3] Who has waited may destroy the group at once, also if an earlier wait of its own has left the mark behind.
+/// [G3] A caller may destroy the group as soon as its wait has returned, also if an earlier wait of its own has left the mark behind.
 #[test]
 fn g3_the_group_may_be_destroyed_as_soon_as_a_wait_says_so() {
     explore(3, || {

@@ -1,4 +1,4 @@
-//! Who waits for the end of something that a lock guards. An entry is on its caller's stack: a wait takes no memory.
+//! The callers that wait for the end of something that a lock guards. An entry is on its caller's stack: a wait takes no memory.
 
 #![allow(
     unsafe_code,

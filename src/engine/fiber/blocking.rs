@@ -7,7 +7,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::admission::Patience;
+use crate::admission::WaitPolicy;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::current::Current;
@@ -164,7 +164,10 @@ impl Blocking {
         // SAFETY: `run` takes a call, which is counted for it.
         let task = unsafe { Task::new(run, counted.cast_mut().cast()) };
         // An unbounded queue has room: this does not wait.
-        if let Err(error) = self.pool()?.submit(task, Patience::Until(Deadline::NEVER)) {
+        if let Err(error) = self
+            .pool()?
+            .submit(task, WaitPolicy::Until(Deadline::NEVER))
+        {
             // SAFETY: no task owns it.
             drop(unsafe { Arc::from_raw(counted) });
             return Err(error);

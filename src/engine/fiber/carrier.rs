@@ -8,7 +8,7 @@ use std::hash::{BuildHasherDefault, DefaultHasher};
 use std::sync::Arc;
 
 use super::carrier_group::CarrierGroup;
-use super::engine::{FiberEngine, Starter};
+use super::engine::{FiberEngine, Spawner};
 use super::fiber::{Fate, Fiber, First, Slot, Timer};
 use super::node::Inbox;
 use super::overflow;
@@ -19,7 +19,7 @@ use super::wheel::{Place, Wheel};
 use crate::capture::{self, Base};
 use crate::clock::{self, Deadline};
 use crate::current::{Current, Mark};
-use crate::engine::duty::{Duty, InCallback, Legacy, Lost};
+use crate::engine::run_task::{Handoff, InCallback, Lost, RunTask};
 use crate::error::Error;
 use crate::pool::Pool;
 use crate::runtimes::{self, Exceptions};
@@ -203,7 +203,7 @@ impl Carrier {
             self.engine.expire(&self.pool, now);
         }
         if let Some(reactor) = &mut *self.reactor.borrow_mut() {
-            reactor.look(now, &self.inbox.bell, |fiber| self.make_ready(fiber));
+            reactor.look(now, &self.inbox.event_fd, |fiber| self.make_ready(fiber));
         }
     }
 
@@ -392,7 +392,7 @@ impl Carrier {
                 runtimes::forget_exceptions();
                 self.current.take_failure();
                 self.pool.gate().count_replaced();
-                self.begin(slot, First::Legacy(left));
+                self.begin(slot, First::Handoff(left));
             }
             (Fate::Retired, _) => self.engine.release(&self.pool, slot),
             _ => self.engine.put_slot(&self.pool, slot),
@@ -437,7 +437,7 @@ impl Carrier {
     ) -> Result<(), Error> {
         let mut reactor = self.reactor.borrow_mut();
         if reactor.is_none() {
-            *reactor = Some(Reactor::new(&self.inbox.bell).ok_or(Error::NoMemory)?);
+            *reactor = Some(Reactor::new(&self.inbox.event_fd).ok_or(Error::NoMemory)?);
         }
         let Some(reactor) = &mut *reactor else {
             return Err(Error::NoMemory);
@@ -492,8 +492,8 @@ impl Carrier {
         &self.engine
     }
 
-    pub(super) fn starter(&self) -> Starter<'_> {
-        Starter(&self.engine, &self.pool)
+    pub(super) fn spawner(&self) -> Spawner<'_> {
+        Spawner(&self.engine, &self.pool)
     }
 
     pub(super) fn stacks(&self) -> &Stacks {
@@ -512,7 +512,7 @@ pub(super) struct SavedState {
     exceptions: runtimes::States,
 }
 
-impl Duty for Carrier {
+impl RunTask for Carrier {
     fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -526,10 +526,10 @@ impl Duty for Carrier {
     }
 
     /// A callback has ended the thread. The thread goes on, since its fibers need it.
-    fn lose(&self, legacy: Legacy) -> ! {
+    fn lose(&self, handoff: Handoff) -> ! {
         self.pool.gate().count_lost();
-        legacy.write();
-        drop(legacy);
+        handoff.write();
+        drop(handoff);
         self.go_back()
     }
 }

@@ -15,7 +15,7 @@ use super::node::Inbox;
 use super::overflow;
 use super::slots::{Rest, Slots};
 use super::stack::Stacks;
-use crate::admission::{Refused, Retire, Workers};
+use crate::admission::{Retire, SpawnError, Workers};
 use crate::clock::{self, Deadline};
 use crate::config::Config;
 use crate::dump::{self, Pace};
@@ -57,11 +57,11 @@ struct Inboxes {
 }
 
 /// Starts this engine's workers.
-pub(super) struct Starter<'a>(pub(super) &'a FiberEngine, pub(super) &'a Pool);
+pub(super) struct Spawner<'a>(pub(super) &'a FiberEngine, pub(super) &'a Pool);
 
-impl Workers for Starter<'_> {
-    fn start(&self, index: usize) -> Result<(), Refused> {
-        self.0.grant(self.1.keep_alive().ok_or(Refused)?, index)
+impl Workers for Spawner<'_> {
+    fn start(&self, index: usize) -> Result<(), SpawnError> {
+        self.0.grant(self.1.keep_alive().ok_or(SpawnError)?, index)
     }
 }
 
@@ -69,7 +69,7 @@ impl FiberEngine {
     /// Workers that expire in one turn of a carrier: some hundred microseconds.
     const EXPIRE_IN_A_TURN: usize = 32;
 
-    /// Carriers that may lie down before anything is allocated for it.
+    /// Carriers that may park before anything is allocated for it.
     const SLEEPERS_IN_ADVANCE: usize = 1024;
 
     /// The engine of a pool, without carriers. What they inherit is taken from the calling thread.
@@ -100,7 +100,7 @@ impl FiberEngine {
     }
 
     /// Adds a worker, with a carrier to run it. Called with the gate locked.
-    fn grant(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused> {
+    fn grant(&self, pool: Arc<Pool>, index: usize) -> Result<(), SpawnError> {
         let stack = self.stacks.take()?;
         let mut slots = self.rest.lock();
         let workers = slots.granted + 1;
@@ -118,7 +118,7 @@ impl FiberEngine {
         if slots.carriers == 0 {
             drop(slots);
             self.stacks.give_back(stack);
-            return Err(Refused);
+            return Err(SpawnError);
         }
         slots.granted = workers;
         drop(slots);
@@ -126,8 +126,8 @@ impl FiberEngine {
         Ok(())
     }
 
-    fn start_carrier(&self, slots: &mut Slots<Slot>, pool: Arc<Pool>) -> Result<(), Refused> {
-        let engine = self.this.upgrade().ok_or(Refused)?;
+    fn start_carrier(&self, slots: &mut Slots<Slot>, pool: Arc<Pool>) -> Result<(), SpawnError> {
+        let engine = self.this.upgrade().ok_or(SpawnError)?;
         let group = Arc::clone(slots.group.get_or_insert_default());
         let inbox = self.take_inbox();
         let (its_group, its_inbox) = (Arc::clone(&group), Arc::clone(&inbox));
@@ -137,7 +137,7 @@ impl FiberEngine {
             if slots.carriers == 0 {
                 slots.group = None;
             }
-            return Err(Refused);
+            return Err(SpawnError);
         }
         group.one_joins();
         slots.carriers += 1;
@@ -316,7 +316,7 @@ impl FiberEngine {
 }
 
 impl Engine for FiberEngine {
-    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused> {
+    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), SpawnError> {
         self.grant(pool, index)
     }
 

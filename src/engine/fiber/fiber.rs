@@ -18,8 +18,8 @@ use super::wheel::{Place, Timed};
 use crate::admission::Next;
 use crate::clock::Deadline;
 use crate::current::Current;
-use crate::engine::duty::{Duty, Legacy};
 use crate::engine::float::FloatControl;
+use crate::engine::run_task::{Handoff, RunTask};
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::pool::Pool;
@@ -65,7 +65,7 @@ pub(super) enum Fate {
 pub(super) enum First {
     Task(Task),
     /// It finishes what a lost fiber has left.
-    Legacy(Box<Legacy>),
+    Handoff(Box<Handoff>),
 }
 
 /// A fiber, from the beginning of its first task until it finds no other. What a switch needs comes
@@ -87,7 +87,7 @@ pub(super) struct Fiber {
     context: UnsafeCell<Option<Context>>,
     /// The function of the task that runs, for reports.
     function: Cell<Option<TaskFn>>,
-    legacy: Cell<Option<Box<Legacy>>>,
+    handoff: Cell<Option<Box<Handoff>>>,
     /// The task that runs, or is to be the first.
     task: UnsafeCell<MaybeUninit<Task>>,
     slot: Slot,
@@ -111,9 +111,9 @@ impl Fiber {
         let this: *mut Self = ptr::with_exposed_provenance_mut(address);
         // SAFETY: the engine keeps its inboxes for as long as its stacks.
         let node = unsafe { Node::new(carrier.inbox()) };
-        let (task, legacy) = match first {
+        let (task, handoff) = match first {
             First::Task(task) => (MaybeUninit::new(task), None),
-            First::Legacy(legacy) => (MaybeUninit::uninit(), Some(legacy)),
+            First::Handoff(handoff) => (MaybeUninit::uninit(), Some(handoff)),
         };
         let below = Bounds {
             limit: bounds.limit,
@@ -131,7 +131,7 @@ impl Fiber {
             context: UnsafeCell::new(None),
             function: Cell::new(None),
             task: UnsafeCell::new(task),
-            legacy: Cell::new(legacy),
+            handoff: Cell::new(handoff),
             slot,
         };
         // SAFETY: the top of a stack that is the caller's; aligned.
@@ -184,11 +184,11 @@ impl Fiber {
     fn serve(&self) {
         // It stays where it is meanwhile: what is on the stack is forgotten if this fiber is lost too.
         // SAFETY: only the carrier's thread has it, and it is replaced only by `lose`, which never returns.
-        let legacy = unsafe { &*self.legacy.as_ptr() };
-        let mut go_on = match legacy {
-            Some(legacy) => {
-                let go_on = !self.take_over(legacy) || self.finish();
-                self.legacy.take();
+        let handoff = unsafe { &*self.handoff.as_ptr() };
+        let mut go_on = match handoff {
+            Some(handoff) => {
+                let go_on = !self.take_over(handoff) || self.finish();
+                self.handoff.take();
                 go_on
             }
             None => self.run(),
@@ -235,7 +235,7 @@ impl Fiber {
         counts.complete_one();
         let hints = gate.hints();
         gate.finish();
-        gate.after_task(hints, self.slot.index(), &self.carrier().starter()) == Next::Stay
+        gate.after_task(hints, self.slot.index(), &self.carrier().spawner()) == Next::Stay
     }
 
     /// Gives control to the carrier until it resumes the fiber.
@@ -354,7 +354,7 @@ fn prefetch(address: *const u8) {
     let _ = address;
 }
 
-impl Duty for Fiber {
+impl RunTask for Fiber {
     fn pool(&self) -> &Pool {
         self.carrier().pool()
     }
@@ -369,8 +369,8 @@ impl Duty for Fiber {
 
     /// Another fiber begins on the same stack with what is left to do, as the next thread may get the
     /// stack of one that has ended.
-    fn lose(&self, legacy: Legacy) -> ! {
-        self.legacy.set(Some(Box::new(legacy)));
+    fn lose(&self, handoff: Handoff) -> ! {
+        self.handoff.set(Some(Box::new(handoff)));
         self.fate.set(Fate::Lost);
         self.leave();
         unreachable!("a lost fiber goes on");
@@ -379,8 +379,8 @@ impl Duty for Fiber {
 
 impl Fiber {
     /// The rest of a lost fiber's task.
-    pub(super) fn take_legacy(&self) -> Option<Box<Legacy>> {
-        self.legacy.take()
+    pub(super) fn take_legacy(&self) -> Option<Box<Handoff>> {
+        self.handoff.take()
     }
 }
 

@@ -155,11 +155,11 @@ impl Yard {
     }
 
     /// A carrier as it rests.
-    fn lie_down(&self) {
+    fn register_sleeper(&self) {
         let must_look = || (self.has_tasks() && !self.rest.is_empty()) || self.group.is_shut_down();
-        if self.idle.lie_down(&self.inbox, false, must_look) {
+        if self.idle.register_sleeper(&self.inbox, false, must_look) {
             self.inbox.parker.park_until(Deadline::NEVER);
-            if !self.idle.get_up_late(&self.inbox) {
+            if !self.idle.sleep_timed_out(&self.inbox) {
                 self.idle.end_search(|| false);
             }
         } else {
@@ -190,14 +190,14 @@ fn f4_a_task_without_a_slot_is_taken_when_one_is_brought() {
         };
         // The slot first, then the task.
         while yard.rest.is_empty() || !yard.has_tasks() {
-            yard.lie_down();
+            yard.register_sleeper();
         }
         pusher.join().unwrap();
         other.join().unwrap();
     });
 }
 
-/// [F5] The last fiber leaves while a carrier lies down: it learns that it is not needed.
+/// [F5] The last fiber leaves while a carrier parks: it learns that it is not needed.
 #[test]
 fn f5_a_carrier_that_is_shut_down_does_not_sleep_on() {
     explore(3, || {
@@ -213,7 +213,7 @@ fn f5_a_carrier_that_is_shut_down_does_not_sleep_on() {
             })
         };
         while !yard.group.is_shut_down() {
-            yard.lie_down();
+            yard.register_sleeper();
         }
         closer.join().unwrap();
     });

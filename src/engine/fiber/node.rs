@@ -8,8 +8,8 @@ use std::ptr;
 
 use crossbeam_utils::CachePadded;
 
-use crate::bell::Bell;
 use crate::engine::idle::Sleeps;
+use crate::event_fd::EventFd;
 use crate::stats::{Counter, WorkerCounts};
 use crate::suspend::Waker;
 use crate::sync::{self, AtomicPtr, AtomicU32, Ordering, mutant};
@@ -111,7 +111,7 @@ pub(super) struct Inbox {
     /// Where the carrier sleeps.
     pub(super) parker: sync::Parker,
     /// Wakes it while it also waits for descriptors.
-    pub(super) bell: Bell,
+    pub(super) event_fd: EventFd,
     /// Its counters, away from what others write.
     pub(super) counts: CachePadded<WorkerCounts>,
     /// Tasks that it has taken from the queue.
@@ -131,7 +131,7 @@ impl Inbox {
             index,
             woken: CachePadded::default(),
             parker: sync::Parker::default(),
-            bell: Bell::default(),
+            event_fd: EventFd::default(),
             counts: CachePadded::default(),
             taken: Counter::default(),
             known: AtomicPtr::default(),
@@ -209,7 +209,7 @@ impl Inbox {
 impl Sleeps for Inbox {
     fn wake(&self) {
         if self.parker.unpark() {
-            self.bell.ring();
+            self.event_fd.signal();
         }
     }
 }

@@ -7,9 +7,9 @@ use std::ptr;
 use std::time::Duration;
 
 use super::fiber::Fiber;
-use crate::bell::Bell;
 use crate::clock::{self, Deadline};
 use crate::error::Error;
+use crate::event_fd::EventFd;
 use crate::suspend::Interest;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -58,7 +58,7 @@ fn last_error() -> i32 {
 
 impl Reactor {
     /// `None` if the system refuses what it takes.
-    pub(super) fn new(bell: &Bell) -> Option<Self> {
+    pub(super) fn new(event_fd: &EventFd) -> Option<Self> {
         // SAFETY: no conditions.
         let epoll = unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) };
         if epoll < 0 {
@@ -72,8 +72,8 @@ impl Reactor {
             looked: 0,
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
         };
-        let bell = bell.fd()?;
-        let rung = this.control(libc::EPOLL_CTL_ADD, bell, libc::EPOLLIN as u32, BELL);
+        let event_fd = event_fd.fd()?;
+        let rung = this.control(libc::EPOLL_CTL_ADD, event_fd, libc::EPOLLIN as u32, BELL);
         rung.is_ok().then_some(this)
     }
 
@@ -180,33 +180,33 @@ impl Reactor {
     }
 
     /// Tells those whose descriptors are ready, if that has not been looked at just before.
-    pub(super) fn look(&mut self, now: u64, bell: &Bell, woken: impl FnMut(*const Fiber)) {
+    pub(super) fn look(&mut self, now: u64, event_fd: &EventFd, woken: impl FnMut(*const Fiber)) {
         const OFTEN: u64 = 50_000;
         if self.has_waits() && now - self.looked >= OFTEN {
             self.looked = now;
-            self.poll(Some(0), bell, woken);
+            self.poll(Some(0), event_fd, woken);
         }
     }
 
-    /// Waits until the bell rings, a descriptor is ready, or the deadline comes.
+    /// Waits until the event_fd rings, a descriptor is ready, or the deadline comes.
     pub(super) fn wait(
         &mut self,
         deadline: Deadline,
-        bell: &Bell,
+        event_fd: &EventFd,
         woken: impl FnMut(*const Fiber),
     ) {
         let left = deadline
             .nanoseconds()
             .map(|at| at.saturating_sub(clock::now_ns()));
-        self.poll(left, bell, woken);
+        self.poll(left, event_fd, woken);
     }
 
-    fn poll(&mut self, left: Option<u64>, bell: &Bell, mut woken: impl FnMut(*const Fiber)) {
+    fn poll(&mut self, left: Option<u64>, event_fd: &EventFd, mut woken: impl FnMut(*const Fiber)) {
         let count = wait(&self.epoll, &mut self.events, left);
         for index in 0..count {
             let event = self.events[index];
             if event.u64 == BELL {
-                bell.silence();
+                event_fd.silence();
             } else {
                 self.is_ready(event.u64, event.events, &mut woken);
             }
@@ -324,7 +324,7 @@ fn wait(epoll: &OwnedFd, events: &mut [libc::epoll_event], nanoseconds: Option<u
     // SAFETY: as above.
     let count = unsafe { libc::syscall(call, epoll, events, room, left, no_mask, 0_usize) };
     if count < 0 && last_error() != libc::EINTR {
-        // Refused: looking again and again must not become spinning.
+        // SpawnError: looking again and again must not become spinning.
         let pause = nanoseconds.map_or(REFUSED_PAUSE, |left| left.min(REFUSED_PAUSE));
         clock::sleep(Duration::from_nanos(pause));
     }

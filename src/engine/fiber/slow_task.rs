@@ -6,7 +6,7 @@ use super::carrier::Carrier;
 use super::fiber::Fiber;
 use crate::capture;
 use crate::clock;
-use crate::engine::duty::Duty;
+use crate::engine::run_task::RunTask;
 use crate::task::TaskFn;
 
 /// A task that has held its carrier for long.

@@ -7,7 +7,7 @@ use std::ptr;
 use corosensei::stack::valgrind::ValgrindStackRegistration;
 
 use super::switch::Bounds;
-use crate::admission::Refused;
+use crate::admission::SpawnError;
 use crate::config::Config;
 use crate::error::Error;
 use crate::sanitizers;
@@ -114,7 +114,7 @@ impl Stacks {
     }
 
     /// Maps memory for several stacks at once.
-    pub(super) fn reserve(&self, stacks: usize) -> Result<(), Refused> {
+    pub(super) fn reserve(&self, stacks: usize) -> Result<(), SpawnError> {
         let mut slabs = self.slabs.lock();
         let mut there = 0;
         while there < stacks {
@@ -125,12 +125,12 @@ impl Stacks {
     }
 
     /// A stack with its guard.
-    pub(super) fn take(&self) -> Result<Stack, Refused> {
+    pub(super) fn take(&self) -> Result<Stack, SpawnError> {
         let mut slabs = self.slabs.lock();
         if slabs.with_free.is_empty() {
             self.add_slab(&mut slabs)?;
         }
-        let number = *slabs.with_free.last().ok_or(Refused)?;
+        let number = *slabs.with_free.last().ok_or(SpawnError)?;
         let slab = &mut slabs.all[number as usize];
         let which = slab.free.trailing_zeros() as usize;
         let bottom = slab.start + which * self.spacing;
@@ -153,7 +153,7 @@ impl Stacks {
         })
     }
 
-    fn add_slab(&self, slabs: &mut Slabs) -> Result<(), Refused> {
+    fn add_slab(&self, slabs: &mut Slabs) -> Result<(), SpawnError> {
         let slab = Slab {
             start: map(self.slab_bytes())?,
             free: u64::MAX >> (64 - self.in_slab),
@@ -218,13 +218,13 @@ impl Drop for Stacks {
     }
 }
 
-fn map(bytes: usize) -> Result<usize, Refused> {
+fn map(bytes: usize) -> Result<usize, SpawnError> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK;
     // SAFETY: new memory, wherever the system has room.
     let start = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, kind, -1, 0) };
     if start == libc::MAP_FAILED {
-        return Err(Refused);
+        return Err(SpawnError);
     }
     // SAFETY: just mapped. Huge pages would give each fiber far more memory than it touches; where
     // there are none, there is nothing to advise.
@@ -241,7 +241,7 @@ fn unmap(start: usize, bytes: usize) {
 static LIGHT_GUARDS: AtomicU32 = AtomicU32::new(0);
 
 /// Makes a guard.
-fn guard(bottom: usize, bytes: usize) -> Result<(), Refused> {
+fn guard(bottom: usize, bytes: usize) -> Result<(), SpawnError> {
     let memory = ptr::with_exposed_provenance_mut(bottom);
     // SAFETY: memory of our own that nothing uses.
     let advise = |advice| match unsafe { libc::madvise(memory, bytes, advice) } {
@@ -256,7 +256,7 @@ fn guard(bottom: usize, bytes: usize) -> Result<(), Refused> {
     }
     if light == 1 {
         match advise(MADV_GUARD_INSTALL) {
-            Err(Some(libc::ENOMEM | libc::EAGAIN)) => return Err(Refused),
+            Err(Some(libc::ENOMEM | libc::EAGAIN)) => return Err(SpawnError),
             // An older kernel, or a sandbox that does not know the advice.
             Err(_) => light = 2,
             Ok(()) => {}
@@ -269,6 +269,6 @@ fn guard(bottom: usize, bytes: usize) -> Result<(), Refused> {
     // SAFETY: as above. It splits the mapping, and the system limits the number of mappings.
     match unsafe { libc::mprotect(memory, bytes, libc::PROT_NONE) } {
         0 => Ok(()),
-        _ => Err(Refused),
+        _ => Err(SpawnError),
     }
 }

@@ -45,14 +45,14 @@ impl Carrier {
             }
         }
         let idle = &self.engine.idle;
-        if !idle.lie_down(&self.inbox, self.searching.get(), || self.has_something()) {
+        if !idle.register_sleeper(&self.inbox, self.searching.get(), || self.has_something()) {
             self.searching.set(true);
             return;
         }
         self.searching.set(false);
         self.engine.wake_standby();
         self.sleep(self.next_deadline());
-        if !idle.get_up_late(&self.inbox) {
+        if !idle.sleep_timed_out(&self.inbox) {
             // Woken to search. The wake may have been meant for a fiber: then one is left over.
             self.searching.set(true);
         }
@@ -69,7 +69,9 @@ impl Carrier {
         if let Some(reactor) = &mut *self.reactor.borrow_mut() {
             if reactor.has_waits() {
                 if self.inbox.parker.prepare_park() {
-                    reactor.wait(deadline, &self.inbox.bell, |fiber| self.make_ready(fiber));
+                    reactor.wait(deadline, &self.inbox.event_fd, |fiber| {
+                        self.make_ready(fiber)
+                    });
                     self.inbox.parker.withdraw();
                 }
                 return;

@@ -10,10 +10,10 @@ use std::fmt::{self, Write};
 use std::sync::{Arc, Weak};
 
 use super::Engine;
-use super::duty::Legacy;
 use super::idle::Idle;
+use super::run_task::Handoff;
 use super::threads::Threads;
-use crate::admission::Refused;
+use crate::admission::SpawnError;
 use crate::clock::Deadline;
 use crate::config::Config;
 #[cfg(not(loom))]
@@ -82,11 +82,11 @@ impl ThreadEngine {
         }
     }
 
-    fn spawn(&self, pool: Arc<Pool>, index: usize, legacy: Legacy) -> Result<(), Refused> {
-        let engine = self.this.upgrade().ok_or(Refused)?;
+    fn spawn(&self, pool: Arc<Pool>, index: usize, handoff: Handoff) -> Result<(), SpawnError> {
+        let engine = self.this.upgrade().ok_or(SpawnError)?;
         let slot = self.slot(index);
         let its_pool = Arc::clone(&pool);
-        let live = move || Worker::new(its_pool, engine, slot, legacy).live();
+        let live = move || Worker::new(its_pool, engine, slot, handoff).live();
         let begin = || self.threads.spawn(index, live);
         self.idle.start(begin, || !pool.queue().is_empty())
     }
@@ -107,8 +107,8 @@ impl ThreadEngine {
 }
 
 impl Engine for ThreadEngine {
-    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), Refused> {
-        self.spawn(pool, index, Legacy::default())
+    fn start(&self, pool: Arc<Pool>, index: usize) -> Result<(), SpawnError> {
+        self.spawn(pool, index, Handoff::default())
     }
 
     #[inline]

@@ -7,7 +7,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::admission::Patience;
+use crate::admission::WaitPolicy;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::observer::{Failure, Observer};
@@ -97,7 +97,8 @@ impl Shared {
         let arg = Arc::as_ptr(self).cast_mut().cast();
         // SAFETY: `self` outlives the pool's tasks in every model, and `body` takes a Shared.
         let task = unsafe { Task::new(body, arg) };
-        pool.submit(task, Patience::Until(Deadline::NEVER)).is_ok()
+        pool.submit(task, WaitPolicy::Until(Deadline::NEVER))
+            .is_ok()
     }
 }
 
@@ -124,7 +125,7 @@ unsafe extern "C-unwind" fn meet(arg: *mut c_void) {
     }
 }
 
-/// [W1] [W3] A push meets a worker that lies down: the worker, or another, sees the task.
+/// [W1] [W3] A push meets a worker that parks: the worker, or another, sees the task.
 #[test]
 fn w1_w3_a_task_is_not_lost_on_a_worker_that_lies_down() {
     explore(3, || {
@@ -185,7 +186,7 @@ fn a1_an_expiry_that_meets_a_submit_and_a_close_loses_nothing() {
     });
 }
 
-/// [A12] A trim meets a worker that lies down: it leaves.
+/// [A12] A trim meets a worker that parks: it leaves.
 #[test]
 fn a12_a_trim_is_not_lost_on_a_worker_that_lies_down() {
     explore(2, || {
@@ -200,7 +201,7 @@ fn a12_a_trim_is_not_lost_on_a_worker_that_lies_down() {
     });
 }
 
-/// [W7] A shorter expiry meets a worker that lies down for ever: it expires.
+/// [W7] A shorter expiry meets a worker that parks for ever: it expires.
 #[test]
 fn w7_a_new_expiry_is_not_lost_on_a_worker_that_lies_down() {
     explore(2, || {

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use super::ThreadEngine;
 use super::slot::Slot;
-use crate::admission::{Deferred, Next, Refused, Retire, Workers};
+use crate::admission::{Deferred, Next, Retire, SpawnError, Workers};
 use crate::capture::{self, Base};
 use crate::clock::{self, Deadline};
 use crate::current::Current;
-use crate::engine::duty::{Duty, InCallback, Legacy, Lost};
+use crate::engine::run_task::{Handoff, InCallback, Lost, RunTask};
 use crate::engine::threads::Thread;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
@@ -22,32 +22,32 @@ use crate::sync::{mutant, spin};
 use crate::task::Task;
 
 /// Starts ordinary workers.
-struct Ordinary<'a>(&'a Worker);
+struct Spawner<'a>(&'a Worker);
 
-impl Workers for Ordinary<'_> {
-    fn start(&self, index: usize) -> Result<(), Refused> {
+impl Workers for Spawner<'_> {
+    fn start(&self, index: usize) -> Result<(), SpawnError> {
         self.0
             .engine
-            .spawn(Arc::clone(&self.0.pool), index, Legacy::default())
+            .spawn(Arc::clone(&self.0.pool), index, Handoff::default())
     }
 }
 
 /// Starts the worker that takes a lost one's place.
-struct Heir<'a>(&'a Worker, &'a Legacy);
+struct Successor<'a>(&'a Worker, &'a Handoff);
 
-impl Workers for Heir<'_> {
-    fn start(&self, index: usize) -> Result<(), Refused> {
-        let Self(lost, legacy) = self;
-        let heir = lost.engine.slot(index);
-        heir.counts.take_over(&lost.slot.counts);
+impl Workers for Successor<'_> {
+    fn start(&self, index: usize) -> Result<(), SpawnError> {
+        let Self(lost, handoff) = self;
+        let successor = lost.engine.slot(index);
+        successor.counts.take_over(&lost.slot.counts);
         let started = lost
             .engine
-            .spawn(Arc::clone(&lost.pool), index, (*legacy).clone());
+            .spawn(Arc::clone(&lost.pool), index, (*handoff).clone());
         if started.is_ok() {
-            // The heir cannot end before the lock is free, and so joins this thread, or one that does.
+            // The successor cannot end before the lock is free, and so joins this thread, or one that does.
             lost.earlier.set(lost.engine.threads.this_one_will_end());
         } else {
-            lost.slot.counts.take_over(&heir.counts);
+            lost.slot.counts.take_over(&successor.counts);
         }
         started
     }
@@ -65,7 +65,7 @@ pub(super) struct Worker {
     /// Where it goes on, or ends, when a task or a callback has ended its thread.
     base: Base,
     /// What is left to do there.
-    legacy: Cell<Option<Legacy>>,
+    handoff: Cell<Option<Handoff>>,
     /// Another worker has taken its place.
     replaced: Cell<bool>,
     /// The thread that this one joins when it ends.
@@ -83,7 +83,7 @@ impl std::fmt::Debug for Worker {
     }
 }
 
-impl Duty for Worker {
+impl RunTask for Worker {
     fn pool(&self) -> &Pool {
         &self.pool
     }
@@ -98,20 +98,20 @@ impl Duty for Worker {
 
     /// The duties of the thread go to another worker, or, if the system refuses one, stay with this one, which
     /// goes on until the gate lets it go.
-    fn lose(&self, legacy: Legacy) -> ! {
+    fn lose(&self, handoff: Handoff) -> ! {
         self.settle();
         let gate = self.pool.gate();
         if self.current.has_retired() {
             // Nobody has to take its place.
             gate.count_lost();
-            legacy.write();
-            drop(legacy);
-        } else if gate.replace_lost(self.slot.index, &Heir(self, &legacy)) {
+            handoff.write();
+            drop(handoff);
+        } else if gate.replace_lost(self.slot.index, &Successor(self, &handoff)) {
             self.replaced.set(true);
-            self.legacy.take();
-            drop(legacy);
+            self.handoff.take();
+            drop(handoff);
         } else {
-            self.legacy.set(Some(legacy));
+            self.handoff.set(Some(handoff));
         }
         self.go_back()
     }
@@ -122,7 +122,7 @@ impl Worker {
         pool: Arc<Pool>,
         engine: Arc<ThreadEngine>,
         slot: Arc<Slot>,
-        legacy: Legacy,
+        handoff: Handoff,
     ) -> Self {
         let current = Current::new(pool.address(), pool.observer().owner());
         Self {
@@ -133,7 +133,7 @@ impl Worker {
             searching: Cell::new(true),
             deferred: OnceCell::new(),
             base: Base::new(),
-            legacy: Cell::new(Some(legacy)),
+            handoff: Cell::new(Some(handoff)),
             replaced: Cell::new(false),
             earlier: Cell::new(None),
             index: Cell::new(0),
@@ -188,9 +188,9 @@ impl Worker {
     fn start_hook(&self) {
         let lost = || -> Lost {
             self.pool.gate().count_lost();
-            let legacy = self.legacy.take().unwrap_or_default();
+            let handoff = self.handoff.take().unwrap_or_default();
             let line = "a start hook ended its thread".to_owned();
-            self.legacy.set(Some(legacy.with_line(line)));
+            self.handoff.set(Some(handoff.with_line(line)));
             self.go_back()
         };
         let hook = || self.pool.observer().worker_started(self.index.get());
@@ -210,12 +210,12 @@ impl Worker {
     fn serve(&self) {
         // It stays where it is meanwhile: what is on the stack is given up if the thread is lost again.
         // SAFETY: only this thread has it, and it is replaced only by `lose`, which never returns.
-        let legacy = unsafe { &*self.legacy.as_ptr() };
-        let mut go_on = match legacy {
-            Some(legacy) => !self.take_over(legacy) || self.finish(),
+        let handoff = unsafe { &*self.handoff.as_ptr() };
+        let mut go_on = match handoff {
+            Some(handoff) => !self.take_over(handoff) || self.finish(),
             None => true,
         };
-        self.legacy.take();
+        self.handoff.take();
         while go_on {
             let Some(mut task) = self.next_task() else {
                 return;
@@ -250,7 +250,7 @@ impl Worker {
         }
         // [A10] Not before: a shrink in between would count the task, and nobody who runs it.
         self.slot.counts.end();
-        gate.after_task(hints, self.slot.index, &Ordinary(self)) == Next::Stay
+        gate.after_task(hints, self.slot.index, &Spawner(self)) == Next::Stay
     }
 
     /// Settles what it has deferred.
@@ -317,13 +317,13 @@ impl Worker {
             let deadline = expiry.map_or(Deadline::NEVER, |expiry| {
                 Deadline::at(*idle_since.get_or_insert_with(clock::now), expiry)
             });
-            // [W7] Who has changed the expiry wakes those that are listed.
+            // [W7] Whoever changes the expiry wakes the listed sleepers.
             let must_look = || {
                 !queue.is_empty()
                     || gate.is_unneeded()
                     || !kept && self.pool.expiry() != expiry && !mutant("W7.look")
             };
-            if !idle.lie_down(&self.slot, self.searching.get(), must_look) {
+            if !idle.register_sleeper(&self.slot, self.searching.get(), must_look) {
                 self.searching.set(true);
                 continue;
             }
@@ -331,7 +331,7 @@ impl Worker {
             if self.slot.parker.park_until(deadline) {
                 continue;
             }
-            if !idle.get_up_late(&self.slot) {
+            if !idle.sleep_timed_out(&self.slot) {
                 // Woken after all: the wake belongs to this sleep.
                 self.slot.parker.park_until(Deadline::NEVER);
                 continue;

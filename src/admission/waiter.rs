@@ -1,4 +1,4 @@
-//! Where one blocked caller sits until it is told how its wait ended.
+//! A blocked caller, from its first sleep until somebody completes its wait.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 /// How a wait ended, or that it has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
-pub(super) enum Verdict {
+pub(super) enum WaitOutcome {
     /// Not yet.
     Waiting = 0,
     /// What was waited for has happened.
@@ -25,20 +25,20 @@ pub(super) enum Verdict {
     Canceled = 4,
 }
 
-/// One caller's seat. Everything but the parker is read and written under the gate's lock only.
+/// A blocked caller. Everything but the parker is read and written under the gate's lock only.
 #[derive(Debug, Default)]
-pub(super) struct Seat {
+pub(super) struct Waiter {
     parker: Parker,
-    verdict: AtomicU32,
-    /// Whether a fiber sits here.
+    outcome: AtomicU32,
+    /// The caller is a fiber.
     fiber: AtomicU32,
-    /// Where it is in the list or the line that it sits in.
+    /// Its place in the list or the wait queue that it has joined.
     place: AtomicUsize,
 }
 
 /// Callers that wait for the same, in no order.
 #[derive(Debug, Default)]
-pub(super) struct List(Vec<Arc<Seat>>);
+pub(super) struct List(Vec<Arc<Waiter>>);
 
 impl List {
     /// With memory for this number from the start.
@@ -55,29 +55,29 @@ impl List {
         self.0.len()
     }
 
-    pub(super) fn join(&mut self, seat: Arc<Seat>) {
-        seat.set_place(self.0.len());
-        self.0.push(seat);
+    pub(super) fn join(&mut self, waiter: Arc<Waiter>) {
+        waiter.set_place(self.0.len());
+        self.0.push(waiter);
     }
 
-    /// Takes out one that has not been told.
-    pub(super) fn leave(&mut self, seat: &Arc<Seat>) {
-        let place = seat.place();
+    /// Takes out one whose wait nobody has completed.
+    pub(super) fn leave(&mut self, waiter: &Arc<Waiter>) {
+        let place = waiter.place();
         self.0.swap_remove(place);
         if let Some(moved) = self.0.get(place) {
             moved.set_place(place);
         }
     }
 
-    /// Tells all, who are out of it then.
-    pub(super) fn tell_all(&mut self, verdict: Verdict) {
-        for seat in self.0.drain(..) {
-            seat.tell(verdict);
+    /// Completes all waits, and is empty then.
+    pub(super) fn complete_all(&mut self, outcome: WaitOutcome) {
+        for waiter in self.0.drain(..) {
+            waiter.complete(outcome);
         }
     }
 }
 
-impl Seat {
+impl Waiter {
     fn place(&self) -> usize {
         // ORDERING: Relaxed; the gate's lock orders it.
         self.place.load(Ordering::Relaxed)
@@ -88,22 +88,22 @@ impl Seat {
         self.place.store(place, Ordering::Relaxed);
     }
 
-    /// What the caller has been told.
-    pub(super) fn verdict(&self) -> Verdict {
+    /// How the wait has ended, if it has.
+    pub(super) fn outcome(&self) -> WaitOutcome {
         // ORDERING: Relaxed; the gate's lock orders it.
-        match self.verdict.load(Ordering::Relaxed) {
-            0 => Verdict::Waiting,
-            1 => Verdict::Done,
-            2 => Verdict::Closed,
-            3 => Verdict::Deadlock,
-            _ => Verdict::Canceled,
+        match self.outcome.load(Ordering::Relaxed) {
+            0 => WaitOutcome::Waiting,
+            1 => WaitOutcome::Done,
+            2 => WaitOutcome::Closed,
+            3 => WaitOutcome::Deadlock,
+            _ => WaitOutcome::Canceled,
         }
     }
 
-    /// Tells the caller how its wait ended, and wakes it.
-    pub(super) fn tell(&self, verdict: Verdict) {
+    /// Ends the wait like that, and wakes the caller.
+    pub(super) fn complete(&self, outcome: WaitOutcome) {
         // ORDERING: Relaxed; the gate's lock orders it.
-        self.verdict.store(verdict as u32, Ordering::Relaxed);
+        self.outcome.store(outcome as u32, Ordering::Relaxed);
         self.parker.unpark();
     }
 
@@ -114,26 +114,26 @@ impl Seat {
         self.fiber.load(Ordering::Relaxed) != 0
     }
 
-    /// Wakes the caller to look for itself.
-    pub(super) fn nudge(&self) {
+    /// Wakes the caller to try again.
+    pub(super) fn notify(&self) {
         self.parker.unpark();
     }
 
-    /// Sleeps until told, nudged or late. Without the gate's lock.
+    /// Sleeps until completed, notified or late. Not to be called with the gate's lock.
     pub(super) fn sleep(&self, deadline: Deadline) {
         self.parker.park_until(deadline);
     }
 }
 
-/// Seats to take and give back, so that waiting allocates only when more callers wait than ever did.
+/// Waiters to take and give back: a wait allocates only when more callers wait than ever did.
 #[derive(Debug, Default)]
-pub(super) struct Seats {
-    spare: Vec<Arc<Seat>>,
+pub(super) struct WaiterCache {
+    spare: Vec<Arc<Waiter>>,
     taken: usize,
 }
 
-impl Seats {
-    /// With this number of seats from the start.
+impl WaiterCache {
+    /// With this number of waiters from the start.
     pub(super) fn with(count: usize) -> Self {
         Self {
             spare: (0..count).map(|_| Arc::default()).collect(),
@@ -152,35 +152,36 @@ impl Seats {
         Ok(())
     }
 
-    /// Takes a seat.
-    pub(super) fn take(&mut self) -> Arc<Seat> {
+    /// Takes a waiter.
+    pub(super) fn take(&mut self) -> Arc<Waiter> {
         self.taken += 1;
-        let seat = self.spare.pop().unwrap_or_default();
+        let waiter = self.spare.pop().unwrap_or_default();
         // ORDERING: Relaxed; the gate's lock orders it. A wake left over in the parker is harmless:
-        // whoever sleeps looks at the verdict again.
-        seat.verdict
-            .store(Verdict::Waiting as u32, Ordering::Relaxed);
+        // whoever sleeps looks at the outcome again.
+        waiter
+            .outcome
+            .store(WaitOutcome::Waiting as u32, Ordering::Relaxed);
         let fiber = u32::from(Current::suspender().is_some());
-        seat.fiber.store(fiber, Ordering::Relaxed);
-        seat
+        waiter.fiber.store(fiber, Ordering::Relaxed);
+        waiter
     }
 
     /// Gives it back.
-    pub(super) fn give_back(&mut self, seat: Arc<Seat>) {
+    pub(super) fn give_back(&mut self, waiter: Arc<Waiter>) {
         self.taken -= 1;
-        self.spare.push(seat);
+        self.spare.push(waiter);
     }
 
-    /// How many callers sit.
+    /// How many are taken.
     pub(super) fn taken(&self) -> usize {
         self.taken
     }
 }
 
-/// One caller in the line.
+/// One caller in the wait queue.
 #[derive(Debug)]
-struct InLine {
-    seat: Arc<Seat>,
+struct Queued {
+    waiter: Arc<Waiter>,
     /// It is a worker of this pool, inside a task, that will wait without limit.
     worker: bool,
     /// It has been woken to try, and has not come back yet.
@@ -189,22 +190,22 @@ struct InLine {
 
 /// The callers that wait to submit, first come first.
 ///
-/// One that leaves from the middle leaves a gap, so that nobody has to be looked for or moved; a line that is
+/// One that leaves from the middle leaves a gap, so that nobody has to be looked for or moved; a queue that is
 /// more gaps than callers is closed up.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct WaitQueue {
     /// The first is never a gap.
-    callers: VecDeque<Option<InLine>>,
+    callers: VecDeque<Option<Queued>>,
     /// The place of the first.
     gone: usize,
     length: usize,
     workers: usize,
-    /// How often the first in line was woken and found that others had taken what was free.
+    /// How often the first waiter was woken and found that others had taken what was free.
     in_vain: u32,
 }
 
-impl Line {
-    /// How often the first in line may be woken in vain before newcomers have to stand in line too.
+impl WaitQueue {
+    /// How often the first waiter may be woken in vain before newcomers have to join the wait queue too.
     const IN_VAIN_MOST: u32 = 2;
 
     /// With memory for this number of callers from the start.
@@ -228,15 +229,15 @@ impl Line {
         self.workers
     }
 
-    pub(super) fn join(&mut self, seat: Arc<Seat>, worker: bool) {
+    pub(super) fn join(&mut self, waiter: Arc<Waiter>, worker: bool) {
         if self.callers.len() == self.callers.capacity() && self.callers.len() > 2 * self.length {
             self.close_up();
         }
-        seat.set_place(self.gone.wrapping_add(self.callers.len()));
+        waiter.set_place(self.gone.wrapping_add(self.callers.len()));
         self.workers += usize::from(worker);
         self.length += 1;
-        self.callers.push_back(Some(InLine {
-            seat,
+        self.callers.push_back(Some(Queued {
+            waiter,
             worker,
             notified: false,
         }));
@@ -245,34 +246,34 @@ impl Line {
     fn close_up(&mut self) {
         self.callers.retain(Option::is_some);
         for (place, caller) in self.callers.iter().flatten().enumerate() {
-            caller.seat.set_place(self.gone.wrapping_add(place));
+            caller.waiter.set_place(self.gone.wrapping_add(place));
         }
     }
 
-    fn first(&self) -> Option<&InLine> {
+    fn first(&self) -> Option<&Queued> {
         self.callers.front()?.as_ref()
     }
 
-    pub(super) fn is_first(&self, seat: &Arc<Seat>) -> bool {
+    pub(super) fn is_first(&self, waiter: &Arc<Waiter>) -> bool {
         self.first()
-            .is_some_and(|caller| Arc::ptr_eq(&caller.seat, seat))
+            .is_some_and(|caller| Arc::ptr_eq(&caller.waiter, waiter))
     }
 
-    /// Takes a caller out, wherever in the line it is, if it is there. True if it was the first.
-    pub(super) fn leave(&mut self, seat: &Arc<Seat>) -> bool {
-        let first = self.is_first(seat);
+    /// Takes a caller out, wherever in the wait queue it is, if it is there. True if it was the first.
+    pub(super) fn leave(&mut self, waiter: &Arc<Waiter>) -> bool {
+        let first = self.is_first(waiter);
         if first {
             self.in_vain = 0;
         }
-        let index = seat.place().wrapping_sub(self.gone);
+        let index = waiter.place().wrapping_sub(self.gone);
         let there = self.callers.get(index).and_then(Option::as_ref);
-        if there.is_some_and(|caller| Arc::ptr_eq(&caller.seat, seat)) {
+        if there.is_some_and(|caller| Arc::ptr_eq(&caller.waiter, waiter)) {
             self.remove(index);
         }
         first
     }
 
-    fn remove(&mut self, index: usize) -> Option<InLine> {
+    fn remove(&mut self, index: usize) -> Option<Queued> {
         let caller = self.callers.get_mut(index)?.take()?;
         self.length -= 1;
         self.workers -= usize::from(caller.worker);
@@ -283,46 +284,46 @@ impl Line {
         Some(caller)
     }
 
-    /// Whether the first in line is on its way.
+    /// Whether the first waiter is on its way.
     pub(super) fn is_notified(&self) -> bool {
         self.first().is_some_and(|caller| caller.notified)
     }
 
-    /// Notes that the first in line is on its way, or not any more.
-    pub(super) fn set_notified(&mut self, notified: bool) -> Option<Arc<Seat>> {
+    /// Notes that the first waiter is on its way, or not any more.
+    pub(super) fn set_notified(&mut self, notified: bool) -> Option<Arc<Waiter>> {
         let first = self.callers.front_mut()?.as_mut()?;
         first.notified = notified;
-        Some(Arc::clone(&first.seat))
+        Some(Arc::clone(&first.waiter))
     }
 
-    /// The first in line has come back and found nothing. If it was woken for something, that has been
+    /// The first waiter has come back and found nothing. If it was woken for something, that has been
     /// taken by others. True if that has happened too often.
-    pub(super) fn came_in_vain(&mut self) -> bool {
+    pub(super) fn woke_in_vain(&mut self) -> bool {
         self.in_vain += u32::from(self.is_notified());
         self.in_vain >= Self::IN_VAIN_MOST
     }
 
-    /// Has the first in line look for itself.
-    pub(super) fn nudge_first(&self) {
+    /// Has the first waiter try again.
+    pub(super) fn notify_first(&self) {
         if let Some(first) = self.first() {
-            first.seat.nudge();
+            first.waiter.notify();
         }
     }
 
-    /// Tells the first worker in the line that nobody is left to make room for it.
+    /// Completes the wait of the first worker in the queue: nobody is left to make room for it.
     pub(super) fn fail_a_worker(&mut self) {
-        let is_worker = |caller: &Option<InLine>| caller.as_ref().is_some_and(|one| one.worker);
+        let is_worker = |caller: &Option<Queued>| caller.as_ref().is_some_and(|one| one.worker);
         let worker = self.callers.iter().position(is_worker);
         if let Some(caller) = worker.and_then(|index| self.remove(index)) {
-            caller.seat.tell(Verdict::Deadlock);
+            caller.waiter.complete(WaitOutcome::Deadlock);
         }
     }
 
-    /// Sends everybody away.
-    pub(super) fn dismiss(&mut self, verdict: Verdict) {
+    /// Completes all waits like that.
+    pub(super) fn dismiss(&mut self, outcome: WaitOutcome) {
         self.gone = self.gone.wrapping_add(self.callers.len());
         for caller in self.callers.drain(..).flatten() {
-            caller.seat.tell(verdict);
+            caller.waiter.complete(outcome);
         }
         self.length = 0;
         self.workers = 0;
@@ -334,78 +335,78 @@ impl Line {
 mod tests {
     use super::*;
 
-    fn line_of_one() -> (Line, Arc<Seat>) {
-        let (mut line, seat) = (Line::with(1), Seats::with(1).take());
-        line.join(Arc::clone(&seat), false);
-        (line, seat)
+    fn line_of_one() -> (WaitQueue, Arc<Waiter>) {
+        let (mut line, waiter) = (WaitQueue::with(1), WaiterCache::with(1).take());
+        line.join(Arc::clone(&waiter), false);
+        (line, waiter)
     }
 
     #[test]
     fn who_was_woken_in_vain_a_few_times_has_come_too_often() {
-        let (mut line, seat) = line_of_one();
-        assert!(!line.came_in_vain()); // By itself, and for nothing.
-        for time in 1..=Line::IN_VAIN_MOST {
+        let (mut line, waiter) = line_of_one();
+        assert!(!line.woke_in_vain()); // By itself, and for nothing.
+        for time in 1..=WaitQueue::IN_VAIN_MOST {
             line.set_notified(true);
-            assert_eq!(line.came_in_vain(), time == Line::IN_VAIN_MOST);
+            assert_eq!(line.woke_in_vain(), time == WaitQueue::IN_VAIN_MOST);
             line.set_notified(false);
         }
-        assert!(line.leave(&seat));
+        assert!(line.leave(&waiter));
     }
 
     #[test]
     fn whoever_leaves_from_the_middle_leaves_the_order_of_the_others() {
-        let (mut line, mut seats) = (Line::with(1), Seats::default());
-        let callers: Vec<_> = (0..100).map(|_| seats.take()).collect();
-        for (number, seat) in callers.iter().enumerate() {
-            line.join(Arc::clone(seat), number % 2 == 0);
+        let (mut line, mut waiters) = (WaitQueue::with(1), WaiterCache::default());
+        let callers: Vec<_> = (0..100).map(|_| waiters.take()).collect();
+        for (number, waiter) in callers.iter().enumerate() {
+            line.join(Arc::clone(waiter), number % 2 == 0);
         }
-        for (number, seat) in callers.iter().enumerate() {
+        for (number, waiter) in callers.iter().enumerate() {
             if number % 4 != 0 {
-                assert!(!line.leave(seat));
-                assert!(!line.leave(seat), "it is not there any more");
+                assert!(!line.leave(waiter));
+                assert!(!line.leave(waiter), "it is not there any more");
             }
         }
         assert_eq!((line.len(), line.workers()), (25, 25));
         // More join than there is memory for, so that the gaps are closed.
-        let more: Vec<_> = (0..200).map(|_| seats.take()).collect();
-        for seat in &more {
-            line.join(Arc::clone(seat), false);
+        let more: Vec<_> = (0..200).map(|_| waiters.take()).collect();
+        for waiter in &more {
+            line.join(Arc::clone(waiter), false);
         }
         assert!(line.callers.len() < 290);
-        for seat in callers.iter().step_by(4).chain(&more) {
-            assert!(line.leave(seat), "the first leaves");
+        for waiter in callers.iter().step_by(4).chain(&more) {
+            assert!(line.leave(waiter), "the first leaves");
         }
         assert!(line.is_empty() && line.callers.is_empty());
     }
 
     #[test]
     fn a_line_that_one_stays_in_does_not_grow_with_those_that_come_and_go() {
-        let (mut line, mut seats) = (Line::with(1), Seats::default());
-        line.join(seats.take(), false);
+        let (mut line, mut waiters) = (WaitQueue::with(1), WaiterCache::default());
+        line.join(waiters.take(), false);
         for _ in 0..10_000 {
-            let seat = seats.take();
-            line.join(Arc::clone(&seat), false);
-            line.leave(&seat);
-            seats.give_back(seat);
+            let waiter = waiters.take();
+            line.join(Arc::clone(&waiter), false);
+            line.leave(&waiter);
+            waiters.give_back(waiter);
         }
         assert!(line.callers.capacity() < 100);
     }
 
     #[test]
     fn a_list_is_left_from_anywhere() {
-        let (mut list, mut seats) = (List::default(), Seats::default());
-        let callers: Vec<_> = (0..10).map(|_| seats.take()).collect();
-        for seat in &callers {
-            list.join(Arc::clone(seat));
+        let (mut list, mut waiters) = (List::default(), WaiterCache::default());
+        let callers: Vec<_> = (0..10).map(|_| waiters.take()).collect();
+        for waiter in &callers {
+            list.join(Arc::clone(waiter));
         }
-        for seat in [3, 9, 0, 5].map(|number| &callers[number]) {
-            list.leave(seat);
-            seat.tell(Verdict::Canceled);
+        for waiter in [3, 9, 0, 5].map(|number| &callers[number]) {
+            list.leave(waiter);
+            waiter.complete(WaitOutcome::Canceled);
         }
-        list.tell_all(Verdict::Done);
+        list.complete_all(WaitOutcome::Done);
         let done = callers
             .iter()
-            .filter(|seat| seat.verdict() == Verdict::Done);
+            .filter(|waiter| waiter.outcome() == WaitOutcome::Done);
         assert_eq!(done.count(), 6);
     }
 }

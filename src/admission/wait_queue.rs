@@ -1,11 +1,11 @@
-//! The slow way in: starting a worker, or standing in line (README, "Submit" and "The line").
+//! The slow way in: starting a worker, or joining the wait queue (README, "Submit" and "The wait queue").
 
 use std::sync::Arc;
 
 use super::control::Control;
-use super::seat::Verdict;
+use super::waiter::WaitOutcome;
 use super::word::{NOTIFIED, WAITERS, Word};
-use super::{Caller, Gate, Patience, Workers};
+use super::{Caller, Gate, WaitPolicy, Workers};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::sync::{MutexGuard, mutant};
@@ -18,90 +18,90 @@ enum Attempt {
 }
 
 impl Gate {
-    pub(super) fn accept_in_line(
+    pub(super) fn wait_accept(
         &self,
-        patience: Patience,
+        policy: WaitPolicy,
         caller: Caller,
         workers: &dyn Workers,
     ) -> Result<(), Error> {
         let mut control = self.lock();
         // Whether there is room is a question now.
         self.stop_deferring(&mut control);
-        let may_take = control.line.is_empty() || self.entrance.overtaking.take();
+        let may_take = control.wait_queue.is_empty() || self.entrance.barging.take();
         match self.attempt(&mut control, may_take, workers) {
             Attempt::Accepted => {
-                self.settle_line(control);
+                self.notify_waiters(control);
                 return Ok(());
             }
             Attempt::Failed(error) => return Err(error),
             Attempt::Full => {}
         }
-        let Patience::Until(deadline) = patience else {
+        let WaitPolicy::Until(deadline) = policy else {
             return Err(Error::Overload);
         };
-        if control.line.len() >= self.limits.max_waiting {
+        if control.wait_queue.len() >= self.limits.max_waiting {
             return Err(Error::Overload);
         }
         let worker = caller != Caller::Outsider && deadline.is_never();
         // [A6] A carrier that waited would stop every fiber that it runs, and one of those may be the last that
         // could make room.
-        let last = control.line.workers() + 1 == control.live && self.is_stuck(&control);
+        let last = control.wait_queue.workers() + 1 == control.live && self.is_stuck(&control);
         if worker && (last || caller == Caller::Carrier) {
             return Err(Error::Deadlock);
         }
         if deadline.has_passed() {
             return Err(Error::TimedOut);
         }
-        if control.line.is_empty() {
-            self.entrance.overtaking.begin_anew();
+        if control.wait_queue.is_empty() {
+            self.entrance.barging.begin_anew();
         }
-        let seat = control.seats.take();
-        control.line.join(Arc::clone(&seat), worker);
-        control.counts.peak_waiting = control.counts.peak_waiting.max(control.line.len());
+        let waiter = control.waiter_cache.take();
+        control.wait_queue.join(Arc::clone(&waiter), worker);
+        control.counts.peak_waiting = control.counts.peak_waiting.max(control.wait_queue.len());
         let result = loop {
             let retry = control
                 .refused
                 .map_or(Deadline::NEVER, |backoff| backoff.until());
-            let starved = control.live < control.capacity && control.line.is_first(&seat);
+            let starved = control.live < control.capacity && control.wait_queue.is_first(&waiter);
             let until = if starved {
                 deadline.earlier(retry)
             } else {
                 deadline
             };
-            self.settle_line(control);
-            seat.sleep(until);
+            self.notify_waiters(control);
+            waiter.sleep(until);
             control = self.lock();
-            match seat.verdict() {
-                Verdict::Waiting => {}
-                Verdict::Deadlock => break Err(Error::Deadlock),
+            match waiter.outcome() {
+                WaitOutcome::Waiting => {}
+                WaitOutcome::Deadlock => break Err(Error::Deadlock),
                 _ => break Err(Error::Closed),
             }
-            if control.line.is_first(&seat) {
+            if control.wait_queue.is_first(&waiter) {
                 match self.attempt(&mut control, true, workers) {
                     Attempt::Accepted => break Ok(()),
                     Attempt::Failed(error) => break Err(error),
                     Attempt::Full => {}
                 }
-                if control.line.came_in_vain() {
-                    self.entrance.overtaking.end();
+                if control.wait_queue.woke_in_vain() {
+                    self.entrance.barging.end();
                 }
                 // [A5] Not on its way any more; the next room has to wake it again.
-                control.line.set_notified(mutant("A5"));
+                control.wait_queue.set_notified(mutant("A5"));
             }
             if deadline.has_passed() {
                 break Err(Error::TimedOut);
             }
         };
-        if control.line.leave(&seat) {
-            self.entrance.overtaking.begin_anew();
+        if control.wait_queue.leave(&waiter) {
+            self.entrance.barging.begin_anew();
         }
-        control.seats.give_back(seat);
+        control.waiter_cache.give_back(waiter);
         if control.live < control.capacity {
-            // The system refuses workers: who is first now has to keep asking it.
-            control.line.nudge_first();
+            // The system refuses workers: the new first waiter has to keep asking it.
+            control.wait_queue.notify_first();
         }
-        self.settle_last(&mut control);
-        self.settle_line(control);
+        self.notify_last(&mut control);
+        self.notify_waiters(control);
         result
     }
 
@@ -141,7 +141,7 @@ impl Gate {
         }
     }
 
-    /// Whether the first in line would get in if it tried.
+    /// Whether the first waiter would get in if it tried.
     fn could_admit(&self, control: &Control, word: Word) -> bool {
         let queue_open = control.live > 0 && word.accepted() < self.limit_of(control.live);
         word.room() > 0 || (control.live < control.capacity && (queue_open || control.may_start()))
@@ -152,23 +152,23 @@ impl Gate {
         control.live >= control.capacity && self.look().room() <= 0
     }
 
-    /// Brings the line's marks in the word up to date, wakes the first in line if there is something
+    /// Brings the wait queue's marks in the word up to date, wakes the first waiter if there is something
     /// for it, and ends a wait that could only wait for itself. The last act under the lock.
-    pub(super) fn settle_line(&self, mut control: MutexGuard<'_, Control>) {
+    pub(super) fn notify_waiters(&self, mut control: MutexGuard<'_, Control>) {
         // [A6] Everybody who could make room waits for it.
-        while control.line.workers() > 0
-            && control.line.workers() == control.live
+        while control.wait_queue.workers() > 0
+            && control.wait_queue.workers() == control.live
             && self.is_stuck(&control)
             && !mutant("A6")
         {
-            control.line.fail_a_worker();
+            control.wait_queue.fail_a_worker();
         }
-        let mut nudge = None;
-        if control.line.is_empty() {
+        let mut notify = None;
+        if control.wait_queue.is_empty() {
             if self.look().has(WAITERS | NOTIFIED) {
                 let _ = self.update(|word| Some(word.with(WAITERS | NOTIFIED, 0)));
             }
-        } else if control.line.is_notified() {
+        } else if control.wait_queue.is_notified() {
             let _ = self.update(|word| Some(word.with(WAITERS | NOTIFIED, WAITERS | NOTIFIED)));
         } else {
             let mut admits = false;
@@ -180,21 +180,21 @@ impl Gate {
                 Some(word.with(WAITERS | NOTIFIED, flags))
             });
             if admits {
-                nudge = control.line.set_notified(true);
+                notify = control.wait_queue.set_notified(true);
             }
         }
         self.publish(&mut control);
         // A thread is woken when it can have the lock; a fiber while it cannot.
-        let nudge = nudge.filter(|seat| {
-            let now = seat.is_a_fibers();
+        let notify = notify.filter(|waiter| {
+            let now = waiter.is_a_fibers();
             if now {
-                seat.nudge();
+                waiter.notify();
             }
             !now
         });
         drop(control);
-        if let Some(seat) = nudge {
-            seat.nudge();
+        if let Some(waiter) = notify {
+            waiter.notify();
         }
     }
 }

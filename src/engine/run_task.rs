@@ -13,7 +13,7 @@ use crate::tasks::{Begin, Outcome, Tracker};
 
 /// What a lost worker leaves to the one that takes its place.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Legacy {
+pub(crate) struct Handoff {
     /// A task has failed by ending its worker, and is to be reported.
     report: Option<(Task, String)>,
     /// A callback has ended its worker: a line for the log.
@@ -22,7 +22,7 @@ pub(crate) struct Legacy {
     finish: bool,
 }
 
-impl Legacy {
+impl Handoff {
     /// The same, and a line for the log.
     pub(super) fn with_line(self, line: String) -> Self {
         Self {
@@ -40,26 +40,26 @@ impl Legacy {
 }
 
 /// One worker, as far as its tasks and its callbacks see it.
-pub(crate) trait Duty {
+pub(crate) trait RunTask {
     fn pool(&self) -> &Pool;
     fn counts(&self) -> &WorkerCounts;
     fn current(&self) -> &Current;
     /// pthread_exit() or a cancellation unwinds the worker, which can never leave the frame that calls
     /// this in the ordinary way. What is left to do is handed to another worker, or done when this one is
     /// back at its base.
-    fn lose(&self, legacy: Legacy) -> !;
+    fn lose(&self, handoff: Handoff) -> !;
 
     /// Does what a lost worker has left. True if a task is to be finished after it.
-    fn take_over(&self, legacy: &Legacy) -> bool {
-        if let Some((task, message)) = &legacy.report {
+    fn take_over(&self, handoff: &Handoff) -> bool {
+        if let Some((task, message)) = &handoff.report {
             self.current().set_tracker(task.tracker());
             self.report(*task, message);
             self.current().end_tracked(Outcome::Failed);
         }
-        if let Some(line) = &legacy.log {
-            self.log(legacy.finish, line);
+        if let Some(line) = &handoff.log {
+            self.log(handoff.finish, line);
         }
-        legacy.finish
+        handoff.finish
     }
 
     /// Runs one task to its end, its report included. It is not finished yet.
@@ -174,7 +174,7 @@ pub(crate) trait Duty {
             if finish {
                 self.current().end_tracked(Outcome::Failed);
             }
-            self.lose(Legacy {
+            self.lose(Handoff {
                 report: None,
                 log: Some(format!("{what} ended its thread")),
                 finish,
@@ -198,7 +198,7 @@ pub(crate) trait Duty {
             if finish {
                 self.current().end_tracked(Outcome::Failed);
             }
-            self.lose(Legacy {
+            self.lose(Handoff {
                 report: None,
                 log: None,
                 finish,
@@ -211,9 +211,9 @@ pub(crate) trait Duty {
 }
 
 /// A worker in a task.
-struct InTask<'a, D: Duty>(&'a D, &'a Task);
+struct InTask<'a, D: RunTask>(&'a D, &'a Task);
 
-impl<D: Duty> Loses for InTask<'_, D> {
+impl<D: RunTask> Loses for InTask<'_, D> {
     #[cold]
     fn lost(&self) -> ! {
         let Self(worker, task) = *self;
@@ -223,7 +223,7 @@ impl<D: Duty> Loses for InTask<'_, D> {
             .current()
             .take_failure()
             .unwrap_or_else(|| "the task ended its thread".to_owned());
-        worker.lose(Legacy {
+        worker.lose(Handoff {
             report: Some((*task, message)),
             log: None,
             finish: true,

@@ -1,16 +1,16 @@
-//! How often the first in line may be overtaken (README, "The line").
+//! How often the first waiter may be barged past (README, "The wait queue").
 
 use crate::sync::{AtomicU32, Ordering};
 
 /// How many newcomers may still take what is free although somebody waits for it.
 #[derive(Debug)]
-pub(super) struct Overtaking(AtomicU32);
+pub(super) struct BargingBudget(AtomicU32);
 
-impl Overtaking {
-    /// How often one caller may be overtaken while it is the first in line.
+impl BargingBudget {
+    /// How often one caller may be barged past while it is the first waiter.
     const MOST: u32 = 1024;
 
-    /// One newcomer overtakes, if one may.
+    /// One newcomer barges, if one may.
     pub(super) fn take(&self) -> bool {
         // ORDERING: Relaxed; a bound, and what is taken is taken from the word.
         self.0
@@ -26,14 +26,14 @@ impl Overtaking {
         self.0.store(0, Ordering::Relaxed);
     }
 
-    /// Somebody else is the first in line.
+    /// Somebody else is the first waiter.
     pub(super) fn begin_anew(&self) {
         // ORDERING: as above.
         self.0.store(Self::MOST, Ordering::Relaxed);
     }
 }
 
-impl Default for Overtaking {
+impl Default for BargingBudget {
     fn default() -> Self {
         Self(AtomicU32::new(Self::MOST))
     }
@@ -45,10 +45,10 @@ mod tests {
 
     #[test]
     fn the_first_is_overtaken_only_so_often_and_the_next_begins_anew() {
-        let overtaking = Overtaking::default();
-        assert!((0..Overtaking::MOST).all(|_| overtaking.take()));
-        assert!(!overtaking.take());
-        overtaking.begin_anew();
-        assert!(overtaking.take());
+        let barging = BargingBudget::default();
+        assert!((0..BargingBudget::MOST).all(|_| barging.take()));
+        assert!(!barging.take());
+        barging.begin_anew();
+        assert!(barging.take());
     }
 }

@@ -3,9 +3,9 @@
 #![allow(unsafe_code, reason = "eventfd and its calls")]
 
 #[cfg(loom)]
-pub(crate) use model::Bell;
+pub(crate) use model::EventFd;
 #[cfg(not(loom))]
-pub(crate) use real::Bell;
+pub(crate) use real::EventFd;
 
 #[cfg(not(loom))]
 mod real {
@@ -14,9 +14,9 @@ mod real {
 
     /// A descriptor that becomes readable when it is rung. There is none until its owner asks for it.
     #[derive(Debug, Default)]
-    pub(crate) struct Bell(OnceLock<OwnedFd>);
+    pub(crate) struct EventFd(OnceLock<OwnedFd>);
 
-    impl Bell {
+    impl EventFd {
         /// The descriptor, made if it is not there. `None` if the system refuses one.
         pub(crate) fn fd(&self) -> Option<RawFd> {
             if self.0.get().is_none() {
@@ -32,7 +32,7 @@ mod real {
         }
 
         /// Makes it readable.
-        pub(crate) fn ring(&self) {
+        pub(crate) fn signal(&self) {
             if let Some(fd) = self.0.get() {
                 let one = 1_u64;
                 // SAFETY: eight readable bytes. The raw call is no cancellation point. A full counter is
@@ -58,20 +58,20 @@ mod model {
 
     /// A descriptor that is readable or not.
     #[derive(Debug)]
-    pub(crate) struct Bell(AtomicUsize);
+    pub(crate) struct EventFd(AtomicUsize);
 
-    impl Default for Bell {
+    impl Default for EventFd {
         fn default() -> Self {
             Self(AtomicUsize::new(0))
         }
     }
 
-    impl Bell {
+    impl EventFd {
         pub(crate) fn fd(&self) -> Option<i32> {
             Some(-1)
         }
 
-        pub(crate) fn ring(&self) {
+        pub(crate) fn signal(&self) {
             self.0.store(1, Ordering::Release);
         }
 
