@@ -72,7 +72,7 @@ impl Gate {
         }
         // Somebody else was faster, who cannot wake for this worker.
         let word = self.look();
-        if word.has(WAITERS) {
+        if word.has(WAITERS) && !mutant("A9.waiters") {
             self.look_after_finish(word, 0, 0);
         }
         word.has(CLOSED)
@@ -140,6 +140,7 @@ impl Gate {
 #[cfg(all(test, loom))]
 mod models {
     use super::super::models::{Granted, explore, gate, spawn};
+    use super::super::{Caller, WaitPolicy};
     use super::*;
     use crate::clock::Deadline;
     use crate::config::QUEUE_UNBOUNDED;
@@ -179,6 +180,23 @@ mod models {
             gate.tune(3, &Granted).expect("tunable");
             worker.join().unwrap();
             assert_eq!((gate.accepted(), gate.live()), (1, 2));
+        });
+    }
+
+    /// [A9] A look settles the finish that a waiting caller needs: the worker has the caller woken.
+    #[test]
+    fn a9_a_caller_waits_for_a_place_that_a_look_has_settled() {
+        crate::sync::explore(2, || {
+            let gate = gate(1, 4, 1, 1);
+            assert_eq!(gate.try_accept(4), 4);
+            let caller = spawn!(gate; {
+                let wait = WaitPolicy::Until(Deadline::NEVER);
+                gate.accept(wait, Caller::Outsider, &Granted)
+            });
+            let looker = spawn!(gate; gate.snapshot().accepted);
+            finish(&gate, &gate.deferred_by(0));
+            assert_eq!(caller.join().unwrap(), Ok(()));
+            looker.join().unwrap();
         });
     }
 

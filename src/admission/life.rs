@@ -105,7 +105,10 @@ impl Gate {
         let tuned = hints / TUNED != control.tunes && !mutant("A1");
         let next = if control.metering.is_some() {
             self.end_metered(&mut control, index)
-        } else if hints & SURPLUS != 0 && control.live > control.capacity && !tuned {
+        } else if hints & SURPLUS != 0
+            && (control.live > control.capacity || mutant("A1.surplus"))
+            && !tuned
+        {
             // [A1] It leaves with the place of the task it has just finished; the others keep theirs.
             control.live -= 1;
             control.counts.purged += 1;
@@ -140,7 +143,7 @@ impl Gate {
         let replaced = self.start_thread(&mut control, workers);
         if replaced {
             // The lost one leaves as the new one comes: neither `live` nor the word changes.
-            control.threads -= 1;
+            control.threads -= usize::from(!mutant("A14.lost"));
             control.indices.give_back(index);
             if let Some(metering) = &mut control.metering {
                 metering.hand_over(index, successor);
@@ -212,7 +215,9 @@ impl Gate {
             self.rebase(&mut control, 0);
         }
         self.settle_metering(&mut control);
-        self.start_for_queued(&mut control, workers);
+        if !mutant("A1.tune") {
+            self.start_for_queued(&mut control, workers);
+        }
         if control.live < control.capacity {
             // If the system refuses workers, the first waiter has to keep asking it.
             control.wait_queue.notify_first();
@@ -291,9 +296,11 @@ impl Gate {
         control.closed = false;
         control.discards = false;
         control.drained = false;
-        control
-            .termination_waiters
-            .complete_all(WaitOutcome::Canceled);
+        if !mutant("A8.reopen") {
+            control
+                .termination_waiters
+                .complete_all(WaitOutcome::Canceled);
+        }
         let _ = self.update(|word| Some(word.with(CLOSED, 0)));
         self.notify_waiters(control);
         Ok(())

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use super::waiter::WaitOutcome;
+use super::word::QUIESCENCE;
 use super::{Caller, Gate, Next, Retire, SpawnError, WaitPolicy, Workers};
 use crate::clock::Deadline;
 use crate::config::Config;
@@ -123,6 +125,36 @@ fn a1_a_shrink_takes_no_worker_from_an_accepted_task() {
     });
 }
 
+/// [A1] Of three workers that end a task while one of them is surplus, one leaves.
+#[test]
+fn a1_as_many_leave_as_are_surplus() {
+    explore(|| {
+        let gate = gate(3, 0, 3, 3);
+        gate.tune(2, &Granted).expect("tunable");
+        let end = |gate: &Gate| {
+            let hints = gate.hints();
+            gate.finish();
+            usize::from(gate.after_task(hints, 0, &Granted) == Next::Leave)
+        };
+        let one = spawn!(gate; end(&gate));
+        let left = end(&gate) + one.join().unwrap();
+        assert_eq!((left, gate.snapshot().running), (1, 2));
+    });
+}
+
+/// [A1] A pool that grows starts a worker for a task in its queue before the tune returns.
+#[test]
+fn a1_a_pool_that_grows_starts_a_worker_for_a_queued_task() {
+    explore(|| {
+        let gate = gate(1, 1, 1, 1);
+        let submitter = spawn!(gate; accept(&gate, WaitPolicy::Never));
+        gate.tune(2, &Granted).expect("tunable");
+        submitter.join().unwrap().expect("the queue has a place");
+        let now = gate.snapshot();
+        assert_eq!((now.accepted, now.running), (2, 2));
+    });
+}
+
 /// [A2] Accepted tasks never exceed what the capacity allowed when they were accepted.
 #[test]
 fn a2_a_submit_that_begins_after_a_tune_is_held_to_it() {
@@ -239,6 +271,58 @@ fn a5_an_overtaken_caller_is_woken_again() {
     });
 }
 
+/// [A5] Newcomers take what is given back for a caller that waits, but not for ever.
+#[test]
+fn a5_a_caller_is_barged_past_only_so_often() {
+    explore(|| {
+        let gate = gate(1, 0, 1, 1);
+        let waiting = spawn!(gate; accept(&gate, FOREVER));
+        let mut barged = 0;
+        for _ in 0..3 {
+            let waits = !gate.lock().wait_queue.is_empty();
+            gate.finish();
+            if gate.try_accept(1) == 0 {
+                break;
+            }
+            barged += usize::from(waits && !gate.lock().wait_queue.is_empty());
+            assert!(barged <= 2, "it starves");
+        }
+        if gate.accepted() > 0 {
+            gate.finish();
+        }
+        assert_eq!(waiting.join().unwrap(), Ok(()));
+    });
+}
+
+/// [A5] The first of two callers leaves while the system refuses workers: the other is woken to ask it from then on.
+#[test]
+fn a5_a_caller_that_becomes_the_first_is_woken_to_ask_the_system() {
+    explore(|| {
+        let gate = gate(2, 0, 1, 1);
+        let first = spawn!(gate; {
+            let soon = WaitPolicy::Until(Deadline::after_ms(1));
+            accept_with(&gate, soon, Caller::Outsider, &Never)
+        });
+        let second = {
+            let mut control = gate.lock();
+            let waits = !control.wait_queue.is_empty();
+            waits.then(|| {
+                let waiter = control.waiter_cache.take();
+                control.wait_queue.join(Arc::clone(&waiter), false);
+                waiter
+            })
+        };
+        if let Some(second) = second {
+            advance();
+            assert_eq!(first.join().unwrap(), Err(Error::TimedOut));
+            second.sleep(Deadline::NEVER);
+        } else {
+            gate.close();
+            assert_eq!(first.join().unwrap(), Err(Error::Closed));
+        }
+    });
+}
+
 /// [A6] Of workers that could only wait for each other one is told so, and the other gets in.
 #[test]
 fn a6_workers_that_wait_for_each_other_are_not_left_hanging() {
@@ -326,6 +410,33 @@ fn a7_an_instant_that_has_passed_does_not_end_a_later_wait() {
     });
 }
 
+/// [A7] An instant that has passed ends the waits that began before it, also if another wait begins before the
+/// finish has come to end them.
+#[test]
+fn a7_an_instant_is_not_missed_for_a_later_wait() {
+    explore(|| {
+        let gate = gate(1, 0, 1, 1);
+        let earlier = {
+            let mut control = gate.lock();
+            let waiter = control.waiter_cache.take();
+            control.quiescence_waiters.join(Arc::clone(&waiter));
+            let marked = gate.update(|word| Some(word.with(QUIESCENCE, QUIESCENCE)));
+            assert!(marked.is_ok());
+            waiter
+        };
+        let finisher = spawn!(gate; gate.finish());
+        if gate.try_accept(1) == 1 {
+            let late = Deadline::after_ms(1);
+            advance();
+            let later = gate.wait(late);
+            assert_eq!(later, Err(Error::TimedOut));
+        }
+        finisher.join().unwrap();
+        let _control = gate.lock();
+        assert_eq!(earlier.outcome(), WaitOutcome::Done);
+    });
+}
+
 /// [A8] Nothing is accepted after a close has returned.
 #[test]
 fn a8_nothing_is_accepted_after_a_close() {
@@ -361,6 +472,51 @@ fn a8_a_close_sends_the_line_away() {
                 .all(|result| matches!(result, Ok(()) | Err(Error::Closed)))
         );
         assert_eq!((gate.accepted(), gate.waiting()), (placed, 0));
+    });
+}
+
+/// [A8] A reboot ends the waits for the last worker of the pool that was closed.
+#[test]
+fn a8_a_reboot_ends_the_waits_for_the_last_worker() {
+    explore(|| {
+        let gate = gate(1, 0, 1, 0);
+        gate.close();
+        let drainer = spawn!(gate; gate.wait_until_drained(Deadline::NEVER));
+        gate.reopen(&Granted).expect("the caller owns it");
+        assert_eq!(drainer.join().unwrap(), Err(Error::Canceled));
+    });
+}
+
+/// [A8] Whoever closes a pool can wait until all others have left it.
+#[test]
+fn a8_a_closed_pool_is_left_by_those_who_waited() {
+    explore(|| {
+        let gate = gate(1, 0, 1, 1);
+        let submitter = spawn!(gate; accept(&gate, FOREVER));
+        gate.close();
+        gate.wait_until_left();
+        assert_eq!(gate.lock().waiter_cache.taken(), 0);
+        assert!(matches!(submitter.join().unwrap(), Err(Error::Closed)));
+    });
+}
+
+/// [A14] A worker that takes a lost one's place is one thread, as that was: the pool ends with it.
+#[test]
+fn a14_a_pool_ends_with_the_successor_of_a_lost_worker() {
+    explore(|| {
+        let gate = gate(1, 0, 1, 1);
+        gate.give_up();
+        let loser = spawn!(gate; {
+            assert!(gate.replace_lost(0, &Granted));
+            gate.finish();
+            while gate.retire(false) != Retire::Leave {
+                loom::thread::yield_now();
+            }
+            gate.thread_ends(1)
+        });
+        gate.close();
+        let ended = gate.ends();
+        assert!(loser.join().unwrap() != ended, "it is ended once");
     });
 }
 

@@ -16,7 +16,9 @@ impl Gate {
         let mut control = self.lock();
         // [A7] An unmarked word with quiescence waiters: their instant has come, and a later acceptance took
         // the mark off. Their waits are completed before the mark is set for this caller.
-        self.notify_quiescence(&mut control);
+        if !mutant("A7.start") {
+            self.notify_quiescence(&mut control);
+        }
         let watching =
             self.update(|word| (word.accepted() > 0).then(|| word.with(QUIESCENCE, QUIESCENCE)));
         if watching.is_err() {
@@ -119,7 +121,7 @@ impl Gate {
 
     /// Completes the wait for an instant at which no other call is blocked.
     pub(super) fn notify_last(&self, control: &mut Control) {
-        if control.waiter_cache.taken() == 1 {
+        if control.waiter_cache.taken() == 1 && !mutant("A8.last") {
             if let Some(waiter) = control.last.take() {
                 waiter.complete(WaitOutcome::Done);
             }

@@ -96,7 +96,7 @@ impl Gate {
             self.entrance.barging.begin_anew();
         }
         control.waiter_cache.give_back(waiter);
-        if control.live < control.capacity {
+        if control.live < control.capacity && !mutant("A5.refused") {
             // The system refuses workers: the new first waiter has to keep asking it.
             control.wait_queue.notify_first();
         }

@@ -162,16 +162,7 @@ impl FiberEngine {
 
     /// A worker without a task, for a carrier of that group.
     pub(super) fn take_slot(&self, group: &Arc<CarrierGroup>) -> Option<Slot> {
-        if self.rest.is_empty() {
-            return None;
-        }
-        let mut slots = self.rest.lock();
-        // A carrier that has been shut_down is about to leave, and would leave the fiber behind.
-        let serves = slots
-            .group
-            .as_ref()
-            .is_some_and(|now| Arc::ptr_eq(now, group));
-        serves.then(|| self.rest.take(&mut slots)).flatten()
+        self.rest.take_for(group)
     }
 
     /// A worker has no task any more.

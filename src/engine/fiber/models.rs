@@ -111,6 +111,35 @@ fn f2_a_delivery_is_not_lost_on_a_carrier_that_falls_asleep() {
     });
 }
 
+/// [F2] Two fibers of a carrier that falls asleep are woken at the same time: both are delivered.
+#[test]
+fn f2_of_two_fibers_that_are_woken_none_is_lost() {
+    explore(2, || {
+        let world = World::new();
+        // SAFETY: the inbox outlives the second node: it is looked at in this model only.
+        let second = Arc::new(Second(unsafe { Node::new(&raw const world.inbox) }));
+        assert!(world.node.begin_suspension() && second.0.begin_suspension());
+        let one = {
+            let world = Arc::clone(&world);
+            loom::thread::spawn(move || world.waker().wake())
+        };
+        let two = {
+            let second = Arc::clone(&second);
+            loom::thread::spawn(move || second.0.waker().wake())
+        };
+        let mut delivered = 0;
+        while delivered < 2 {
+            let before = delivered;
+            world.inbox.take_woken(|_| delivered += 1);
+            if delivered == before {
+                world.inbox.parker.park_until(Deadline::NEVER);
+            }
+        }
+        one.join().unwrap();
+        two.join().unwrap();
+    });
+}
+
 /// [F3] A deadline meets a wake: the fiber is made ready by one of the two, not by both and not by
 /// none.
 #[test]
@@ -128,6 +157,14 @@ fn f3_of_a_deadline_and_a_wake_one_makes_the_fiber_ready() {
         assert_ne!(by_deadline, world.take_delivered());
     });
 }
+
+/// A second fiber of the same carrier.
+struct Second(Node);
+
+// SAFETY: as for `World`.
+unsafe impl Send for Second {}
+// SAFETY: as above.
+unsafe impl Sync for Second {}
 
 /// What two carriers and a submitter share: slots at rest, and how many tasks are queued.
 struct Yard {
@@ -194,6 +231,31 @@ fn f4_a_task_without_a_slot_is_taken_when_one_is_brought() {
         }
         pusher.join().unwrap();
         other.join().unwrap();
+    });
+}
+
+/// [F5] The last fiber leaves and another comes while a carrier looks for one: it leaves that one to its successors.
+#[test]
+fn f5_a_carrier_that_is_shut_down_takes_no_fiber_of_its_successors() {
+    explore(3, || {
+        let rest = Arc::new(Rest::new(1, u64::MAX));
+        let old = Arc::new(CarrierGroup::default());
+        rest.lock().group = Some(Arc::clone(&old));
+        let carrier = {
+            let (rest, old) = (Arc::clone(&rest), Arc::clone(&old));
+            loom::thread::spawn(move || !old.is_shut_down() && rest.take_for(&old).is_some())
+        };
+        {
+            let mut slots = rest.lock();
+            slots.group = None;
+            old.shut_down(0);
+        }
+        {
+            let mut slots = rest.lock();
+            slots.group = Some(Arc::default());
+            rest.put(&mut slots, 1, 0);
+        }
+        assert!(!carrier.join().unwrap(), "the fiber is left behind");
     });
 }
 

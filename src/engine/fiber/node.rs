@@ -189,7 +189,11 @@ impl Inbox {
             unsafe { node.as_ref() }
         } {
             // ORDERING: Relaxed; the swap has acquired it, and from there the list is the caller's.
-            let next = this.next.load(Ordering::Relaxed);
+            let next = if mutant("F2.list") {
+                ptr::null_mut()
+            } else {
+                this.next.load(Ordering::Relaxed)
+            };
             this.next.store(turned, Ordering::Relaxed);
             turned = node;
             node = next;

@@ -150,6 +150,18 @@ impl<S> Rest<S> {
         taken
     }
 
+    /// The same for a carrier of that group.
+    pub(super) fn take_for(&self, group: &Arc<CarrierGroup>) -> Option<S> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut slots = self.lock();
+        // [F5] A carrier that has been shut down is about to leave, and would leave the fiber behind.
+        let now = slots.group.as_ref();
+        let serves = now.is_some_and(|now| Arc::ptr_eq(now, group)) || mutant("F5.group");
+        serves.then(|| self.take(&mut slots)).flatten()
+    }
+
     /// Takes one that has expired.
     pub(super) fn take_expired(&self, slots: &mut Slots<S>, now: u64) -> Option<S> {
         let (_, since) = slots.resting.front()?;
