@@ -3,14 +3,12 @@
 #![allow(unsafe_code, reason = "the system call")]
 
 use std::sync::atomic::AtomicU32;
-use std::time::Duration;
 
-/// A time of CLOCK_MONOTONIC.
-pub(super) type MonotonicTime = Duration;
+use crate::clock::Deadline;
 
 /// Sleeps while `word` is `expected`, until a wake, a signal or `until`. It may return spuriously.
-pub(super) fn wait(word: &AtomicU32, expected: u32, until: Option<MonotonicTime>) {
-    let until = until.map(|time| libc::timespec {
+pub(super) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
+    let until = until.monotonic().map(|time| libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
     });

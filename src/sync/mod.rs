@@ -9,14 +9,20 @@
 mod asymmetric;
 #[cfg(not(loom))]
 mod futex;
+#[cfg(any(not(loom), test))]
+mod lock;
 #[cfg(loom)]
 mod model;
 #[cfg(all(test, loom))]
 mod mutants;
+#[cfg(any(not(loom), test))]
+mod parker;
 #[cfg(not(loom))]
 mod real;
 pub(crate) mod spin;
 
+#[cfg(all(test, loom))]
+use model::futex;
 #[cfg(loom)]
 pub(crate) use model::*;
 #[cfg(not(loom))]

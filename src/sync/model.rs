@@ -173,6 +173,48 @@ impl Parker {
     }
 }
 
+/// The kernel's side of a futex: a word is compared, and its thread listed, in one step.
+#[cfg(test)]
+pub(super) mod futex {
+    use super::{Arc, AtomicU32, Deadline, Ordering, Parker};
+
+    /// The listed threads, each with the address of its word.
+    type List = Vec<(usize, Arc<Parker>)>;
+
+    loom::lazy_static! {
+        static ref SLEEPERS: loom::sync::Mutex<List> = loom::sync::Mutex::new(Vec::new());
+    }
+
+    fn address(word: &AtomicU32) -> usize {
+        std::ptr::from_ref(word).addr()
+    }
+
+    pub(crate) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
+        let sleep = Arc::new(Parker::default());
+        {
+            let mut sleepers = SLEEPERS.lock().expect("see above");
+            // The kernel sees the newest value, which for loom is what an exchange sees.
+            let seen =
+                word.compare_exchange(expected, expected, Ordering::Relaxed, Ordering::Relaxed);
+            if seen.is_err() {
+                return;
+            }
+            sleepers.push((address(word), Arc::clone(&sleep)));
+        }
+        sleep.park_until(until);
+        let mut sleepers = SLEEPERS.lock().expect("see above");
+        sleepers.retain(|(_, other)| !Arc::ptr_eq(other, &sleep));
+    }
+
+    pub(crate) fn wake_one(word: &AtomicU32) {
+        let mut sleepers = SLEEPERS.lock().expect("see above");
+        let first = sleepers.iter().position(|(of, _)| *of == address(word));
+        if let Some(first) = first {
+            let _ = sleepers.remove(first).1.unpark();
+        }
+    }
+}
+
 /// The time when every deadline has passed.
 const AT_THE_END: usize = usize::MAX;
 
