@@ -232,3 +232,102 @@ fn the_header_declares_only_what_the_library_offers() {
         );
     }
 }
+
+/// The code of a binding, without the lines that are comments.
+fn code_of(files: &[&str]) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut code = String::new();
+    for file in files {
+        let path = root.join(file);
+        let paths: Vec<_> = if path.is_dir() {
+            let entries = std::fs::read_dir(&path).expect("it can be listed");
+            let paths = entries.map(|entry| entry.expect("it can be read").path());
+            let test = |path: &std::path::PathBuf| path.to_string_lossy().contains("_test.");
+            paths.filter(|path| path.is_file() && !test(path)).collect()
+        } else {
+            vec![path]
+        };
+        for path in paths {
+            let text = std::fs::read_to_string(&path).expect("a source is text");
+            for line in text.lines() {
+                let comment = ["*", "/*", "//", "#"]
+                    .iter()
+                    .any(|mark| line.trim_start().starts_with(mark));
+                if !comment {
+                    code += line.split("  #").next().unwrap_or_default();
+                    code.push('\n');
+                }
+            }
+        }
+    }
+    code
+}
+
+fn has_word(text: &str, word: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    text.match_indices(word).any(|(at, _)| {
+        let before = text[..at].chars().next_back();
+        let after = text[at + word.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+#[test]
+fn a_function_is_in_each_binding_or_is_said_to_be_left_out() {
+    let header = generated();
+    let declarations = header
+        .split("\n\n")
+        .filter_map(|item| item.split_once(" */\nANTPOOL_API"));
+    let functions: Vec<String> = declarations
+        .map(|(_, rest)| name(&format!("ANTPOOL_API{rest}")).to_owned())
+        .collect();
+    assert!(functions.len() > 80, "{functions:?}");
+    let bindings = [
+        ("C++", code_of(&["include/antpool.hpp"])),
+        ("Go", code_of(&["bindings/go"])),
+        ("Python", code_of(&["bindings/python/src/antpool"])),
+    ];
+    let page = include_str!("../docs/bindings.md");
+    let mut left_out = Vec::new();
+    for row in page.lines().filter(|line| line.starts_with("| `")) {
+        let mut cells = row.split('|').skip(1).map(str::trim);
+        let (names, by) = (
+            cells.next().unwrap_or_default(),
+            cells.next().unwrap_or_default(),
+        );
+        assert!(cells.next().is_some_and(|why| why.len() > 8), "why? {row}");
+        for binding in by.split(", ") {
+            for function in names.split(", ") {
+                left_out.push((binding, function.trim_matches('`').to_owned()));
+            }
+        }
+    }
+    let mut wrong = String::new();
+    for (binding, code) in &bindings {
+        for function in &functions {
+            let called = match *binding {
+                "Python" => {
+                    let (_, short) = function.split_at("antpool_".len());
+                    code.contains(&format!("(\"{short}\""))
+                        || code.contains(&format!("(\n            \"{short}\""))
+                        || has_word(code, function)
+                }
+                _ => has_word(code, function),
+            };
+            let said = left_out
+                .iter()
+                .filter(|(by, name)| by == binding && name == function)
+                .count();
+            if usize::from(!called) != said {
+                wrong +=
+                    &format!("{binding} {function}: called {called}, left out in {said} rows\n");
+            }
+        }
+    }
+    for (binding, function) in &left_out {
+        if !functions.contains(function) {
+            wrong += &format!("{binding} {function}: no such function\n");
+        }
+    }
+    assert!(wrong.is_empty(), "docs/bindings.md:\n{wrong}");
+}

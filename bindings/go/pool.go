@@ -7,6 +7,7 @@ import "C"
 import (
 	"context"
 	"math"
+	"os"
 	"runtime"
 	"runtime/cgo"
 	"sync"
@@ -169,6 +170,46 @@ func (p *common) IsClosed() bool {
 func (p *common) Tune(size int) {
 	defer runtime.KeepAlive(p.handle)
 	_ = C.antpool_tune(p.c, C.int64_t(size))
+}
+
+// Pause has tasks that have not begun wait until [Pool.Resume]. Submits are accepted as ever, and tasks that run
+// go on. On a closed pool it returns [ErrPoolClosed].
+func (p *common) Pause() error {
+	defer runtime.KeepAlive(p.handle)
+	return asError(C.antpool_pause(p.c))
+}
+
+// Resume ends a pause. Without one it does nothing.
+func (p *common) Resume() {
+	defer runtime.KeepAlive(p.handle)
+	_ = C.antpool_resume(p.c)
+}
+
+// IsPaused reports whether the pool is paused.
+func (p *common) IsPaused() bool {
+	defer runtime.KeepAlive(p.handle)
+	return bool(C.antpool_is_paused(p.c))
+}
+
+// Trim has idle workers exit, but for those of [WithMinWorkers]. It does not wait for them.
+func (p *common) Trim() {
+	defer runtime.KeepAlive(p.handle)
+	_ = C.antpool_trim(p.c)
+}
+
+// SetExpiry changes how long an idle worker stays; zero means a second. It returns [ErrInvalidPoolExpiry] for a
+// negative duration, and [ErrUnsupported] for a pool with DisablePurge.
+func (p *common) SetExpiry(expiry time.Duration) error {
+	defer runtime.KeepAlive(p.handle)
+	return asError(C.antpool_set_expiry(p.c, C.int64_t(milliseconds(expiry))))
+}
+
+// Dump writes what the pool is doing to a file: its workers, the C function that each runs and since when, and
+// who waits for what. It never waits for a worker.
+func (p *common) Dump(file *os.File) error {
+	defer runtime.KeepAlive(p.handle)
+	defer runtime.KeepAlive(file)
+	return asError(C.antpool_dump(p.c, C.int(file.Fd())))
 }
 
 // Wait waits until no accepted task is unfinished, those of other goroutines and of C included. The

@@ -320,3 +320,46 @@ def test_a_wait_on_the_main_thread_is_ended_by_ctrl_c(gate):
         finally:
             signal.signal(signal.SIGALRM, before)
         gate.open()
+
+
+def test_a_paused_pool_begins_no_task_until_it_is_resumed(semaphore, gate):
+    with antpool.Pool(1, queue_capacity=None) as pool:
+        pool.pause()
+        assert pool.paused
+        pool.submit(semaphore.post, semaphore.address)
+        with pytest.raises(antpool.TimedOutError):
+            pool.wait(0)
+        pool.resume()
+        assert not pool.paused
+        pool.wait()
+        assert semaphore.value == 1
+        pool.release()
+        with pytest.raises(antpool.ClosedError):
+            pool.pause()
+
+
+def test_idle_workers_exit_after_another_time_or_at_once(semaphore):
+    with antpool.Pool(1, expiry=None) as lasting, antpool.Pool(1, expiry=3600) as pool:
+        for each in (lasting, pool):
+            each.submit(semaphore.post, semaphore.address)
+            each.wait()
+        pool.set_expiry(0.001)
+        lasting.trim()
+        with pytest.raises(antpool.InvalidExpiryError):
+            pool.set_expiry(-1)
+        with pytest.raises(antpool.UnsupportedError):
+            lasting.set_expiry(1)
+        while pool.running or lasting.running:
+            lasting.trim()
+
+
+def test_a_dump_says_what_the_pool_is_doing(gate, tmp_path):
+    said = ""
+    with antpool.Pool(3) as pool, gate:
+        pool.submit(gate.wait, gate.address)
+        while "worker 0" not in said:  # Until it has begun.
+            with open(tmp_path / "dump", "w") as file:
+                pool.dump(file)
+            said = (tmp_path / "dump").read_text()
+        gate.open()
+    assert "capacity 3" in said

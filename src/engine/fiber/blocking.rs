@@ -152,6 +152,7 @@ impl Blocking {
         function: TaskFn,
         arg: *mut c_void,
     ) -> Result<Option<String>, Error> {
+        let threads = self.pool()?;
         let call = Arc::new(Call {
             function,
             arg,
@@ -164,14 +165,12 @@ impl Blocking {
         // SAFETY: `run` takes a call, which is counted for it.
         let task = unsafe { Task::new(run, counted.cast_mut().cast()) };
         // An unbounded queue has room: this does not wait.
-        if let Err(error) = self
-            .pool()?
-            .submit(task, WaitPolicy::Until(Deadline::NEVER))
-        {
+        if let Err(error) = threads.submit(task, WaitPolicy::Until(Deadline::NEVER)) {
             // SAFETY: no task owns it.
             drop(unsafe { Arc::from_raw(counted) });
             return Err(error);
         }
+        drop(threads);
         let outcome = loop {
             call.done.park_until(Deadline::NEVER);
             if let Some(outcome) = call.ended.lock().take() {

@@ -16,7 +16,7 @@ use crate::sync::{AtomicU32, Ordering};
 /// The most events that one call of the system returns.
 const EVENTS: usize = 256;
 /// The number of our own event descriptor; no other has it.
-const BELL: u64 = u64::MAX;
+const WAKE: u64 = u64::MAX;
 
 /// One fiber that waits for a descriptor.
 #[derive(Clone, Copy, Debug)]
@@ -73,7 +73,7 @@ impl Reactor {
             events: vec![libc::epoll_event { events: 0, u64: 0 }; EVENTS],
         };
         let event_fd = event_fd.fd()?;
-        let rung = this.control(libc::EPOLL_CTL_ADD, event_fd, libc::EPOLLIN as u32, BELL);
+        let rung = this.control(libc::EPOLL_CTL_ADD, event_fd, libc::EPOLLIN as u32, WAKE);
         rung.is_ok().then_some(this)
     }
 
@@ -205,7 +205,7 @@ impl Reactor {
         let count = wait(&self.epoll, &mut self.events, left);
         for index in 0..count {
             let event = self.events[index];
-            if event.u64 == BELL {
+            if event.u64 == WAKE {
                 event_fd.silence();
             } else {
                 self.is_ready(event.u64, event.events, &mut woken);
@@ -324,7 +324,7 @@ fn wait(epoll: &OwnedFd, events: &mut [libc::epoll_event], nanoseconds: Option<u
     // SAFETY: as above.
     let count = unsafe { libc::syscall(call, epoll, events, room, left, no_mask, 0_usize) };
     if count < 0 && last_error() != libc::EINTR {
-        // SpawnError: looking again and again must not become spinning.
+        // The system refuses: looking again and again must not become spinning.
         let pause = nanoseconds.map_or(REFUSED_PAUSE, |left| left.min(REFUSED_PAUSE));
         clock::sleep(Duration::from_nanos(pause));
     }

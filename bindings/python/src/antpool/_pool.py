@@ -272,6 +272,38 @@ class Pool:
         """Changes the capacity, without waiting for any task and without interrupting one."""
         check(calls.tune(self._handle, _int64(capacity)))
 
+    def pause(self) -> None:
+        """Has tasks that have not begun wait until `resume`. A closed pool raises ClosedError."""
+        check(calls.pause(self._handle))
+
+    def resume(self) -> None:
+        """Ends a pause; without one it does nothing."""
+        check(calls.resume(self._handle))
+
+    @property
+    def paused(self) -> bool:
+        """Whether tasks that have not begun wait for `resume`."""
+        return bool(calls.is_paused(self._handle))
+
+    def trim(self) -> None:
+        """Has idle workers exit, but for those of `min_workers`. Does not wait for them."""
+        check(calls.trim(self._handle))
+
+    def set_expiry(self, seconds: float) -> None:
+        """Changes how long an idle worker stays.
+
+        Raises InvalidExpiryError for a negative time, UnsupportedError with `disable_purge`.
+        """
+        check(calls.set_expiry(self._handle, _expiry_ms(seconds)))
+
+    def dump(self, file: Any = 2) -> None:
+        """Writes what the pool is doing to a file descriptor, or to a file object that has one.
+
+        It never waits for a worker. Flush a buffered file first, to keep the order.
+        """
+        descriptor = file if isinstance(file, int) else file.fileno()
+        check(calls.dump(self._handle, descriptor))
+
     def wait(self, timeout: Optional[float] = None) -> None:
         """Waits until no accepted task is unfinished; the pool stays open.
 
