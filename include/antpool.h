@@ -59,7 +59,7 @@
  *
  * Blocking. A function that waits says so. These are: a submit or an invoke while the pool is full, unless
  * it is a try_ or the pool is nonblocking; antpool_wait(), antpool_release_timeout() and antpool_destroy();
- * antpool_task_wait(), antpool_group_wait() and antpool_completions_wait(); antpool_sleep_ms(),
+ * antpool_task_wait(), antpool_group_wait(), antpool_lane_wait() and antpool_completions_wait(); antpool_sleep_ms(),
  * antpool_sleep_us(), antpool_wait_fd(), antpool_block();
  * antpool_parallel_for() and antpool_run_together() until their bodies have returned. No other function waits.
  *
@@ -73,7 +73,7 @@
  * So the program's handlers run on the program's threads. A signal does not end a wait early.
  *
  * Visibility. A task sees what its caller wrote before the submit. What a task wrote is visible to a caller
- * to which antpool_task_wait(), antpool_group_wait(), antpool_wait(), antpool_wait_timeout(),
+ * to which antpool_task_wait(), antpool_group_wait(), antpool_lane_wait(), antpool_wait(), antpool_wait_timeout(),
  * antpool_release_timeout() or antpool_destroy() has returned ANTPOOL_OK. What the body of a loop wrote is visible when the loop returns.
  *
  * fork(). In the child every call on a handle of the parent returns ANTPOOL_ERR_FORKED, with two
@@ -117,6 +117,16 @@
  *   group_wait,                  usual, DEADLOCK   usual             FORKED
  *     group_wait_timeout         for its own
  *   group_destroy                usual, BUSY       usual             OK
+ *   lane_new                     usual             usual             FORKED
+ *   lane_submit                  usual, DEADLOCK   CLOSED            FORKED
+ *   try_lane_submit              usual             CLOSED            FORKED
+ *   lane_submit_timeout          usual, DEADLOCK   CLOSED            FORKED
+ *                                (without limit)
+ *   lane_wait,                   usual, DEADLOCK   usual             FORKED
+ *     lane_wait_timeout          for its own
+ *   lane_running, lane_queued    usual             usual             0
+ *   lane_cancel                  usual             usual             FORKED
+ *   lane_destroy                 usual, BUSY       usual             OK
  *   completions_new              usual             usual             usual
  *   completions_submit           usual, DEADLOCK   CLOSED            FORKED
  *   try_completions_submit       usual             CLOSED            FORKED
@@ -738,7 +748,7 @@ ANTPOOL_API
 enum antpool_status_t antpool_task_destroy(struct antpool_task_t *task);
 
 /**
- * Inside a task: whether it has been asked to stop, by antpool_task_cancel() or by antpool_group_cancel(). False
+ * Inside a task: whether it has been asked to stop, by antpool_task_cancel(), antpool_group_cancel() or antpool_lane_cancel(). False
  * elsewhere, also inside antpool_block().
  */
 ANTPOOL_API
@@ -923,6 +933,178 @@ enum antpool_status_t antpool_group_cancel(struct antpool_group_t *group,
  */
 ANTPOOL_API
 enum antpool_status_t antpool_group_destroy(struct antpool_group_t *group);
+
+/* ---- Lanes: serial queues, and shares of a pool -------------------------------------------------- */
+
+/**
+ * Tasks of one pool that begin in the order of their submits, at most a number of them at a time: a serial queue, or a
+ * share of the pool for one kind of work. antpool_lane_new() makes it, antpool_lane_destroy() ends it. Tasks that may not
+ * begin yet wait in the lane, without a worker. Any number of threads may use one at the same time.
+ */
+typedef struct antpool_lane_t antpool_lane_t;
+
+/**
+ * Makes an empty lane of the pool: `*out_lane`, which the caller destroys by antpool_lane_destroy(). It starts no thread,
+ * and takes less than 256 bytes while it is empty.
+ *
+ * `limit` is the most tasks of the lane that run at the same time: 1 makes a serial queue; half of the capacity keeps the
+ * other half of the workers free of slow tasks; what is above the capacity is not reached.
+ *
+ * The lane may be used after its pool was closed or destroyed: submits return ANTPOOL_ERR_CLOSED then. The memory of a
+ * pool is freed with its last lane. The lane of a pool that is closed can be made, for after a reboot.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `out_lane` is NULL, or `limit` is 0.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for it.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `pool` is NULL or a live handle; `out_lane` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_lane_new(struct antpool_t *pool,
+                                       size_t limit,
+                                       struct antpool_lane_t **out_lane);
+
+/**
+ * Submits a task to the lane: a worker of the lane's pool calls `fn(arg)`, exactly once, after all tasks that were submitted
+ * to the lane before have begun, and when fewer than `limit` of them run.
+ *
+ * A submit that finds fewer than `limit` tasks unfinished needs room in the pool, and waits for it as antpool_submit()
+ * does. Otherwise the task waits in the lane: the call never waits then, and takes no room in the pool. The number of tasks that wait
+ * in a lane is limited by memory alone; see antpool_lane_queued(). When a task of the lane has ended, the next one
+ * begins on the same worker, on the word of nobody else; after 64 in a row the worker first runs what waits in the queue of the
+ * pool, and the lane goes to the end of that queue.
+ *
+ * For the pool, tasks in the lane are submitted and unfinished, as others are: antpool_wait() waits for them, and a release or a destroy lets
+ * them run first. A pause holds them back. antpool_release_discard() discards those that have not begun,
+ * each when a worker comes to it; a reboot before that lets them run. While a lane is never empty, a tune to fewer workers
+ * does not take the workers of the lane away.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `lane` or `fn` is NULL.
+ * - ANTPOOL_ERR_CANCELED: the lane is canceled, and no wait has found it empty since. Also on a closed pool.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task.
+ *
+ * Other errors are those of antpool_submit().
+ *
+ * # Safety
+ * As for antpool_submit(); `lane` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_lane_submit(struct antpool_lane_t *lane,
+                                          antpool_task_fn fn,
+                                          void *arg);
+
+/**
+ * As antpool_lane_submit(), but never waits for room: ANTPOOL_ERR_OVERLOAD if fewer than `limit` tasks of the lane are
+ * unfinished and the pool is full.
+ *
+ * # Safety
+ * As for antpool_lane_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_lane_submit(struct antpool_lane_t *lane,
+                                              antpool_task_fn fn,
+                                              void *arg);
+
+/**
+ * As antpool_lane_submit(), but waits for room as antpool_submit_timeout() does.
+ *
+ * # Safety
+ * As for antpool_lane_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_lane_submit_timeout(struct antpool_lane_t *lane,
+                                                  antpool_task_fn fn,
+                                                  void *arg,
+                                                  uint64_t timeout_ms);
+
+/**
+ * Waits for an instant at which nothing in the lane is unfinished; others may go on submitting. Any number of callers may
+ * wait. Then what the tasks wrote is visible.
+ *
+ * May be called from inside tasks that are not of this lane; in a fiber it suspends the fiber. If all workers of a full pool
+ * wait for tasks that need one, they wait for ever: such cycles are not detected.
+ *
+ * The lane can be used again afterwards. If it was canceled, the first wait that finds it empty opens it.
+ *
+ * - ANTPOOL_ERR_TASK_FAILED: nothing is unfinished, and since the last wait that returned this or ANTPOOL_OK, a task has
+ *   failed. All callers whose waits end at that instant get it. The panic handler has each message.
+ * - ANTPOOL_ERR_DEADLOCK: called from inside a task of this lane, which would wait for itself.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `lane` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `lane` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_lane_wait(struct antpool_lane_t *lane);
+
+/**
+ * As antpool_lane_wait(), for at most `timeout_ms` milliseconds; then ANTPOOL_ERR_TIMED_OUT, and the lane is as it was. If
+ * the end and the deadline come together, the end wins.
+ *
+ * # Safety
+ * `lane` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_lane_wait_timeout(struct antpool_lane_t *lane,
+                                                uint64_t timeout_ms);
+
+/**
+ * The number of tasks of the lane that have begun and have not ended; at most its `limit`. 0 for NULL and in a forked
+ * child. Does not block.
+ *
+ * # Safety
+ * `lane` is NULL or a live handle.
+ */
+ANTPOOL_API
+int64_t antpool_lane_running(const struct antpool_lane_t *lane);
+
+/**
+ * The number of tasks of the lane that have not begun. 0 for NULL and in a forked child. Does not block.
+ *
+ * # Safety
+ * `lane` is NULL or a live handle.
+ */
+ANTPOOL_API
+int64_t antpool_lane_queued(const struct antpool_lane_t *lane);
+
+/**
+ * Cancels the lane: its tasks that have not begun never run, and in the others antpool_is_canceled() becomes true, after
+ * which they see what the caller wrote before. Further submits return ANTPOOL_ERR_CANCELED until a wait has found the lane
+ * empty. Does not wait.
+ *
+ * In place of a task that never runs a worker calls `discard` with the argument of that task, unless `discard` is NULL, when
+ * its turn has come. Until then the task is unfinished; afterwards it counts as canceled and completed. `discard` counts
+ * as inside the task: if it fails, the panic handler is called, and the task has failed. On a lane that is canceled already
+ * the call does nothing: the first `discard` stands.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `lane` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `lane` is NULL or a live handle; calling `discard` with the argument of each task, on another thread, is sound.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_lane_cancel(struct antpool_lane_t *lane,
+                                          antpool_task_fn discard);
+
+/**
+ * Frees the lane. Returns ANTPOOL_OK, also for NULL. No other call may use the lane at the same time or, after ANTPOOL_OK,
+ * later. In a forked child the memory is leaked.
+ *
+ * - ANTPOOL_ERR_BUSY: something is unfinished; nothing has happened. Wait first.
+ *
+ * # Safety
+ * `lane` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_lane_destroy(struct antpool_lane_t *lane);
 
 /* ---- Results for an event loop ------------------------------------------------------------------- */
 

@@ -911,7 +911,7 @@ private:
 
 namespace detail {
 
-// A callable of a group, which is called or destroyed without its type being known.
+// A callable of a group or a lane, which is called or destroyed without its type being known.
 class grouped {
 public:
     grouped() = default;
@@ -942,6 +942,24 @@ inline void run_grouped(void *arg)
 inline void discard_grouped(void *arg)
 {
     delete static_cast<grouped *>(arg);
+}
+
+// Submits a callable as what the two above take.
+template <class Callable, class Submit>
+status place(Callable &&callable, Submit submit) noexcept(moves_quietly<Callable>)
+{
+    using task_type = std::decay_t<Callable>;
+    static_assert(std::is_invocable_v<task_type>, "a task is called without arguments");
+    if (is_empty(callable))
+        return status::invalid_argument;
+    std::unique_ptr<grouped> keeper(new (std::nothrow)
+                                        grouped_task<task_type>(std::forward<Callable>(callable)));
+    if (!keeper)
+        return status::no_memory;
+    const status result = status(submit(keeper.get()));
+    if (result == status::ok)
+        static_cast<void>(keeper.release());
+    return result;
 }
 
 } // namespace detail
@@ -992,7 +1010,7 @@ public:
     status submit(std::nothrow_t, const pool_operations &pool, Callable &&callable) const
         noexcept(detail::moves_quietly<Callable>)
     {
-        return place(std::forward<Callable>(callable), [&](void *arg) {
+        return detail::place(std::forward<Callable>(callable), [&](void *arg) {
             return antpool_group_submit(handle_, pool.native_handle(), detail::run_grouped, arg);
         });
     }
@@ -1001,12 +1019,12 @@ public:
     template <class Callable>
     [[nodiscard]] bool try_submit(const pool_operations &pool, Callable &&callable) const
     {
-        return detail::succeeded(place(std::forward<Callable>(callable),
-                                       [&](void *arg) {
-                                           return antpool_try_group_submit(
-                                               handle_, pool.native_handle(), detail::run_grouped,
-                                               arg);
-                                       }),
+        return detail::succeeded(detail::place(std::forward<Callable>(callable),
+                                               [&](void *arg) {
+                                                   return antpool_try_group_submit(
+                                                       handle_, pool.native_handle(),
+                                                       detail::run_grouped, arg);
+                                               }),
                                  "antpool: group try_submit");
     }
 
@@ -1016,12 +1034,13 @@ public:
                                   std::chrono::duration<Rep, Period> timeout,
                                   Callable &&callable) const
     {
-        return detail::succeeded(place(std::forward<Callable>(callable),
-                                       [&](void *arg) {
-                                           return antpool_group_submit_timeout(
-                                               handle_, pool.native_handle(), detail::run_grouped,
-                                               arg, detail::milliseconds_of(timeout));
-                                       }),
+        return detail::succeeded(detail::place(std::forward<Callable>(callable),
+                                               [&](void *arg) {
+                                                   return antpool_group_submit_timeout(
+                                                       handle_, pool.native_handle(),
+                                                       detail::run_grouped, arg,
+                                                       detail::milliseconds_of(timeout));
+                                               }),
                                  "antpool: group submit_for");
     }
 
@@ -1062,25 +1081,130 @@ public:
     [[nodiscard]] antpool_group_t *native_handle() const noexcept { return handle_; }
 
 private:
-    template <class Callable, class Submit>
-    static status place(Callable &&callable,
-                        Submit submit) noexcept(detail::moves_quietly<Callable>)
+    antpool_group_t *handle_ = nullptr;
+};
+
+/**
+ * Tasks of one pool that begin in the order of their submits, at most a number of them at a time: antpool_lane_new(). With 1
+ * it is a serial queue: what only its tasks touch needs no lock. Moved, never copied. Its destructor waits until nothing in
+ * it is unfinished; it must not run inside one of its own tasks, where it calls std::terminate(). A callable costs one
+ * allocation.
+ */
+class lane {
+public:
+    /** An empty lane of the pool, of which `limit` tasks run at a time. @throws std::system_error as antpool_lane_new(). */
+    explicit lane(const pool_operations &pool, std::size_t limit = 1)
     {
-        using task_type = std::decay_t<Callable>;
-        static_assert(std::is_invocable_v<task_type>, "a task is called without arguments");
-        if (detail::is_empty(callable))
-            return status::invalid_argument;
-        std::unique_ptr<detail::grouped> keeper(
-            new (std::nothrow) detail::grouped_task<task_type>(std::forward<Callable>(callable)));
-        if (!keeper)
-            return status::no_memory;
-        const status result = status(submit(keeper.get()));
-        if (result == status::ok)
-            static_cast<void>(keeper.release());
-        return result;
+        detail::require(status(antpool_lane_new(pool.native_handle(), limit, &handle_)),
+                        "antpool: lane");
+    }
+    lane(const lane &) = delete;
+    lane &operator=(const lane &) = delete;
+    /** Takes the lane over; on the other object functions say status::invalid_argument. */
+    lane(lane &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+    /** Ends this lane as the destructor does, and takes the other over. */
+    lane &operator=(lane &&other) noexcept
+    {
+        lane(std::move(other)).swap(*this);
+        return *this;
+    }
+    ~lane()
+    {
+        if (handle_ == nullptr)
+            return;
+        static_cast<void>(antpool_lane_wait(handle_));
+        if (antpool_lane_destroy(handle_) != ANTPOOL_OK)
+            std::terminate();
     }
 
-    antpool_group_t *handle_ = nullptr;
+    /** Exchanges two lanes. */
+    void swap(lane &other) noexcept { std::swap(handle_, other.handle_); }
+
+    /**
+     * Submits a task to the lane: antpool_lane_submit().
+     *
+     * @throws std::system_error as pool_operations::submit() does, and with canceled; and what copying or moving the
+     *         callable throws.
+     */
+    template <class Callable> void submit(Callable &&callable) const
+    {
+        detail::require(submit(std::nothrow, std::forward<Callable>(callable)),
+                        "antpool: lane submit");
+    }
+    /** As submit(), with the status as its result. Only the callable's own copy or move throws. */
+    template <class Callable>
+    status submit(std::nothrow_t, Callable &&callable) const
+        noexcept(detail::moves_quietly<Callable>)
+    {
+        return detail::place(std::forward<Callable>(callable), [&](void *arg) {
+            return antpool_lane_submit(handle_, detail::run_grouped, arg);
+        });
+    }
+
+    /**
+     * As submit(), if that takes no waiting: antpool_try_lane_submit().
+     *
+     * @return false if fewer tasks of the lane than its limit are unfinished, and the pool is full.
+     */
+    template <class Callable> [[nodiscard]] bool try_submit(Callable &&callable) const
+    {
+        return detail::succeeded(detail::place(std::forward<Callable>(callable),
+                                               [&](void *arg) {
+                                                   return antpool_try_lane_submit(
+                                                       handle_, detail::run_grouped, arg);
+                                               }),
+                                 "antpool: lane try_submit");
+    }
+
+    /** As submit(), waiting for room as pool_operations::submit_for() does. @return false if there was none in time. */
+    template <class Rep, class Period, class Callable>
+    [[nodiscard]] bool submit_for(std::chrono::duration<Rep, Period> timeout,
+                                  Callable &&callable) const
+    {
+        return detail::succeeded(detail::place(std::forward<Callable>(callable),
+                                               [&](void *arg) {
+                                                   return antpool_lane_submit_timeout(
+                                                       handle_, detail::run_grouped, arg,
+                                                       detail::milliseconds_of(timeout));
+                                               }),
+                                 "antpool: lane submit_for");
+    }
+
+    /**
+     * Waits until nothing in the lane is unfinished: antpool_lane_wait().
+     *
+     * @return status::ok; task_failed if a task has failed since the last wait that said one of the two; or why there
+     *         was no wait: deadlock inside a task of the lane, forked, invalid_argument on an empty object.
+     */
+    status wait() const noexcept { return status(antpool_lane_wait(handle_)); }
+    /** As wait(), for at most `timeout`; timed_out if that has passed first. */
+    template <class Rep, class Period>
+    status wait_for(std::chrono::duration<Rep, Period> timeout) const noexcept
+    {
+        return status(antpool_lane_wait_timeout(handle_, detail::milliseconds_of(timeout)));
+    }
+
+    /** The number of its tasks that run: antpool_lane_running(). */
+    [[nodiscard]] std::int64_t running() const noexcept { return antpool_lane_running(handle_); }
+    /** The number of its tasks that have not begun: antpool_lane_queued(). */
+    [[nodiscard]] std::int64_t queued() const noexcept { return antpool_lane_queued(handle_); }
+
+    /**
+     * Cancels the lane: antpool_lane_cancel(). Tasks that have not begun never run; their callables are destroyed
+     * on workers, when it is their turn, and so before a wait() ends. The others see is_canceled().
+     */
+    status cancel() const noexcept
+    {
+        return status(antpool_lane_cancel(handle_, detail::discard_grouped));
+    }
+
+    /** Whether there is a lane behind this object. */
+    [[nodiscard]] explicit operator bool() const noexcept { return handle_ != nullptr; }
+    /** The handle, for functions of antpool.h. */
+    [[nodiscard]] antpool_lane_t *native_handle() const noexcept { return handle_; }
+
+private:
+    antpool_lane_t *handle_ = nullptr;
 };
 
 // ---- Results where an event loop wants them ------------------------------------------------

@@ -11,6 +11,7 @@ use crate::fork;
 use crate::suspend::Overrun;
 use crate::suspend::Suspend;
 use crate::sync::thread_local;
+use crate::task::Task;
 use crate::tasks::{Outcome, Tracker};
 
 /// A worker's own state. The worker keeps it in place for as long as it lives.
@@ -161,12 +162,23 @@ impl Current {
         self.tracker.get().is_some()
     }
 
-    /// Tells the running task's tracker that the task has ended, which is the last that this has to do with it.
-    pub(crate) fn end_tracked(&self, outcome: Outcome) {
-        if let Some(tracker) = self.tracker.take() {
+    /// Tells the running task's tracker that the task has ended. True if the task's place is for another one.
+    /// Otherwise this has nothing to do with the tracker any more.
+    pub(crate) fn end_tracked(&self, outcome: Outcome) -> bool {
+        self.tracker.take().is_some_and(|tracker| {
             // SAFETY: it stays until it is told of the end, which happens here and once.
-            unsafe { &*tracker }.end(outcome);
-        }
+            unsafe { &*tracker }.end(outcome)
+        })
+    }
+
+    /// The same for a task that has failed by ending its worker: the task that its place is for, if it is for one.
+    #[cold]
+    pub(crate) fn end_lost(&self) -> Option<Task> {
+        unsafe extern "C-unwind" fn unknown_yet(_: *mut c_void) {}
+        let tracker = self.tracker.get()?;
+        let goes_on = self.end_tracked(Outcome::Failed);
+        // SAFETY: then the tracker stays.
+        goes_on.then(|| unsafe { Task::for_place(unknown_yet, tracker) })
     }
 
     /// The tracker of the calling task, for as long as the call is inside it.

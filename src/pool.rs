@@ -27,6 +27,7 @@ use crate::sanitizers;
 use crate::stats::{Counter, SharedCounter, Stats};
 use crate::sync::{AtomicU64, Mutex, Ordering, SpinWait, mutant, spin};
 use crate::task::{Task, TaskFn};
+use crate::tasks::Places;
 
 /// Sampling interval: one task in SAMPLE of each submitting thread is timed.
 const SAMPLE: u64 = 64;
@@ -344,6 +345,21 @@ impl Pool {
         }
     }
 
+    /// A worker that goes on with `task` in the place that it has takes the next one of the queue instead, if there is one,
+    /// and puts that task at the end.
+    #[cold]
+    pub(crate) fn exchange(&self, task: &mut Task) {
+        let Some(other) = self.queue.pop() else {
+            return;
+        };
+        let mut back = std::mem::replace(task, other);
+        while let Err(refused) = self.queue.push(back) {
+            back = refused;
+            clock::sleep(Duration::from_millis(1));
+        }
+        self.engine.task_pushed(self);
+    }
+
     /// What a plain submit does on a full pool.
     #[inline]
     pub(crate) fn policy(&self) -> WaitPolicy {
@@ -567,7 +583,8 @@ impl Pool {
     }
 
     /// Takes a task that is to be discarded, with what is called with its argument; at most `most` are looked at.
-    /// Helpers of loops and gangs go on, since those have begun: a worker is on its way to each.
+    /// Helpers of loops and gangs go on, since those have begun: a worker is on its way to each. So it is to each place of
+    /// a lane, and discards the tasks of that.
     pub(crate) fn take_discarded(&self, most: &mut usize) -> Option<(Task, Option<TaskFn>)> {
         while *most > 0 {
             *most -= 1;
@@ -578,7 +595,7 @@ impl Pool {
                 let now = (!mutant("A13")).then_some(now);
                 let task = self.queue.pop()?;
                 drop(now);
-                if !task.is_proxy() {
+                if !task.is_proxy() && !task.is_place() {
                     return Some((task, discard));
                 }
                 task
@@ -731,6 +748,46 @@ impl Pool {
     /// Whether spinning can pay: another CPU may bring a task meanwhile.
     pub(crate) fn may_spin(&self) -> bool {
         self.may_spin
+    }
+}
+
+impl Places for Arc<Pool> {
+    type Wait = WaitPolicy;
+
+    fn is_closed(&self) -> bool {
+        Pool::is_closed(self)
+    }
+
+    fn try_accept(&self) -> bool {
+        self.tries_to_accept()
+    }
+
+    fn accept(&self, wait: WaitPolicy) -> Result<(), Error> {
+        if self.tries_to_accept() {
+            return Ok(());
+        }
+        Pool::accept(self, wait)
+    }
+
+    fn give_back(&self) {
+        self.take_back();
+    }
+
+    fn push(&self, place: Task) -> Result<(), Error> {
+        self.queue.push(place).map_err(|_| Error::NoMemory)
+    }
+
+    fn pushed(&self) {
+        self.engine.task_pushed(self);
+    }
+
+    fn count_submitted(&self) {
+        self.submitted.add_one(hazard::index());
+        sanitizers::release(&self.submitted);
+    }
+
+    fn count_one_back(&self) {
+        self.submitted.take_one_back(hazard::index());
     }
 }
 

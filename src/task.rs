@@ -8,6 +8,7 @@
 use std::ffi::c_void;
 use std::fmt;
 use std::mem::MaybeUninit;
+use std::ptr;
 use std::time::Duration;
 
 use crate::tasks::Tracker;
@@ -25,15 +26,17 @@ struct Copied([MaybeUninit<u8>; COPY_MAX]);
 
 /// Where the argument is, and when the task was accepted.
 ///
-/// Nanoseconds of the monotonic clock, 0 if the task is not sampled, with [`IS_COPY`], [`HAS_TRACKER`] and
-/// [`IS_PROXY`] on top.
+/// Nanoseconds of the monotonic clock, 0 if the task is not sampled, with [`IS_COPY`], [`HAS_TRACKER`],
+/// [`IS_PROXY`] and [`IS_PLACE`] on top.
 type Stamp = u64;
 const IS_COPY: Stamp = 1 << 63;
 /// Behind the argument the payload has a pointer to the task's [`Tracker`].
 const HAS_TRACKER: Stamp = 1 << 62;
 /// The copy begins with the function and the argument that reports name.
 const IS_PROXY: Stamp = 1 << 61;
-const MARKS: Stamp = IS_COPY | HAS_TRACKER | IS_PROXY;
+/// The tracker says when it begins what the task calls.
+const IS_PLACE: Stamp = 1 << 60;
+const MARKS: Stamp = IS_COPY | HAS_TRACKER | IS_PROXY | IS_PLACE;
 
 /// A task that the library makes on behalf of its user: the function and the argument that reports name, and two
 /// words of its own.
@@ -113,6 +116,31 @@ impl Task {
         unsafe { first.write(Tracked { arg, tracker }) };
         task.stamp = HAS_TRACKER;
         task
+    }
+
+    /// The place of a lane: when it begins, its tracker says what it calls. Until then `function` stands for that.
+    ///
+    /// # Safety
+    /// The tracker stays until it is told of the end.
+    pub(crate) unsafe fn for_place(function: TaskFn, tracker: *const dyn Tracker) -> Self {
+        // SAFETY: it is not called before `replace` has been.
+        let mut task = unsafe { Self::with_tracker(function, ptr::null_mut(), tracker) };
+        task.stamp |= IS_PLACE;
+        task
+    }
+
+    /// Whether it is the place of a lane.
+    #[inline]
+    pub(crate) fn is_place(&self) -> bool {
+        self.stamp & IS_PLACE != 0
+    }
+
+    /// From here on it calls another function with another argument. For tasks without a copy.
+    pub(crate) fn replace(&mut self, function: TaskFn, arg: *mut c_void) {
+        let first: *mut *mut c_void = self.payload.0.as_mut_ptr().cast();
+        // SAFETY: aligned to 16, and long enough; what is behind the pointer stays.
+        unsafe { first.write(arg) };
+        self.function = function;
     }
 
     /// Its tracker, if it has one.

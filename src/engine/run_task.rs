@@ -11,6 +11,9 @@ use crate::stats::WorkerCounts;
 use crate::task::{Task, TaskFn};
 use crate::tasks::{Begin, Outcome, Tracker};
 
+/// Tasks of a lane that run one after the other in one place, before that is exchanged for what is in the queue.
+const LANE_IN_A_ROW: u32 = 64;
+
 /// What a lost worker leaves to the one that takes its place.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Handoff {
@@ -20,6 +23,8 @@ pub(crate) struct Handoff {
     log: Option<String>,
     /// A task is to be finished.
     finish: bool,
+    /// Before that, its place is for this one: the place of a lane.
+    next: Option<Task>,
 }
 
 impl Handoff {
@@ -49,15 +54,31 @@ pub(crate) trait RunTask {
     /// back at its base.
     fn lose(&self, handoff: Handoff) -> !;
 
+    /// From here on the worker calls this function, and not the one that its task began with.
+    fn calls(&self, function: TaskFn) {
+        let _ = function;
+    }
+
+    /// Between two tasks of a lane: lets others run, where these have no other turn.
+    fn yield_between(&self) {}
+
     /// Does what a lost worker has left. True if a task is to be finished after it.
-    fn take_over(&self, handoff: &Handoff) -> bool {
+    fn take_over(&self, handoff: &Handoff) -> bool
+    where
+        Self: Sized,
+    {
+        let mut next = handoff.next;
         if let Some((task, message)) = &handoff.report {
             self.current().set_tracker(task.tracker());
             self.report(*task, message);
-            self.current().end_tracked(Outcome::Failed);
+            next = self.current().end_lost();
         }
         if let Some(line) = &handoff.log {
-            self.log(handoff.finish, line);
+            self.log_before(handoff.finish, line, next);
+        }
+        if let Some(mut place) = next {
+            self.goes_on_with(&place);
+            self.perform_lane(&mut place);
         }
         handoff.finish
     }
@@ -70,11 +91,16 @@ pub(crate) trait RunTask {
     {
         let discards = self.pool().gate().discards();
         if task.is_special() || discards {
+            if task.is_place() {
+                return self.perform_lane(task);
+            }
             if discards && !task.is_proxy() {
-                return self.perform_tracked(task, self.pool().discard());
+                self.perform_tracked(task, self.pool().discard());
+                return;
             }
             if task.tracker().is_some() {
-                return self.perform_tracked(task, None);
+                self.perform_tracked(task, None);
+                return;
             }
             self.note_queued(task);
         }
@@ -87,16 +113,74 @@ pub(crate) trait RunTask {
         }
     }
 
-    /// The same for a task whose life is tracked, or which the pool discards: then with what is called instead.
+    /// Runs tasks of a lane, one after the other, in the place of that task (`tasks/README.md`, "A lane").
+    #[cold]
     #[inline(never)]
-    fn perform_tracked(&self, task: &mut Task, discarded: Option<Option<TaskFn>>)
+    fn perform_lane(&self, place: &mut Task)
+    where
+        Self: Sized,
+    {
+        let mut in_a_row = 0;
+        loop {
+            let discards = self.pool().gate().discards();
+            let discarded = if discards {
+                self.pool().discard()
+            } else {
+                None
+            };
+            if !self.perform_tracked(place, discarded) {
+                return;
+            }
+            in_a_row += 1;
+            if in_a_row % LANE_IN_A_ROW == 0 {
+                self.pool().exchange(place);
+            }
+            self.goes_on_with(place);
+            if !place.is_place() {
+                self.calls(place.reported().0);
+                return self.perform_other(place);
+            }
+            self.yield_between();
+        }
+    }
+
+    /// A task of a lane has ended, and the worker is about to begin `next` in the same place.
+    fn goes_on_with(&self, next: &Task) {
+        self.pool().task_ends();
+        self.counts().complete_one();
+        self.pool().gate().begin_unmetered(next.is_proxy());
+    }
+
+    #[inline(never)]
+    fn perform_other(&self, task: &mut Task)
+    where
+        Self: Sized,
+    {
+        self.perform(task);
+    }
+
+    /// The same for a task whose life is tracked, or which the pool discards: then with what is called instead. True
+    /// if its place is for another task of its tracker.
+    #[inline(never)]
+    fn perform_tracked(&self, task: &mut Task, discarded: Option<Option<TaskFn>>) -> bool
     where
         Self: Sized,
     {
         self.note_queued(task);
         self.current().set_tracker(task.tracker());
         let tracker = Current::tracker();
-        let begin = match (tracker.map_or(Begin::Run, Tracker::begin), discarded) {
+        let mut begin = tracker.map_or(Begin::Run, Tracker::begin);
+        if let Begin::Call {
+            function,
+            arg,
+            canceled,
+        } = begin
+        {
+            task.replace(function, arg);
+            self.calls(function);
+            begin = canceled.map_or(Begin::Run, Begin::Canceled);
+        }
+        let begin = match (begin, discarded) {
             // [A13] The task has not begun, and never does.
             (Begin::Run, Some(discard)) => {
                 let keeps = tracker.is_some_and(Tracker::keeps_argument);
@@ -122,7 +206,7 @@ pub(crate) trait RunTask {
             outcome = Outcome::Failed;
             self.failed(task, ended);
         }
-        self.current().end_tracked(outcome);
+        self.current().end_tracked(outcome)
     }
 
     #[cold]
@@ -171,13 +255,11 @@ pub(crate) trait RunTask {
     /// it failed, which is logged.
     fn call_back(&self, what: &str, finish: bool, body: impl FnMut()) -> bool {
         let lost = || -> Lost {
-            if finish {
-                self.current().end_tracked(Outcome::Failed);
-            }
             self.lose(Handoff {
                 report: None,
                 log: Some(format!("{what} ended its thread")),
                 finish,
+                next: finish.then(|| self.current().end_lost()).flatten(),
             })
         };
         match capture::callback(body, &InCallback(lost)) {
@@ -190,18 +272,21 @@ pub(crate) trait RunTask {
     }
 
     fn log(&self, finish: bool, line: &str) {
+        self.log_before(finish, line, None);
+    }
+
+    /// The same in a place that is for `next` then, if it is for another task.
+    fn log_before(&self, finish: bool, line: &str, next: Option<Task>) {
         let observer = self.pool().observer();
         let failed =
             || crate::stderr::write_line(&format!("antpool: the logger failed at: {line}"));
         let lost = || -> Lost {
             failed();
-            if finish {
-                self.current().end_tracked(Outcome::Failed);
-            }
             self.lose(Handoff {
                 report: None,
                 log: None,
                 finish,
+                next: finish.then(|| self.current().end_lost()).flatten().or(next),
             })
         };
         if capture::callback(|| observer.log_error(line), &InCallback(lost)).is_err() {
@@ -227,6 +312,7 @@ impl<D: RunTask> Loses for InTask<'_, D> {
             report: Some((*task, message)),
             log: None,
             finish: true,
+            next: None,
         })
     }
 }

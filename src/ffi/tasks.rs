@@ -201,7 +201,7 @@ pub unsafe extern "C" fn antpool_task_destroy(task: *mut antpool_task_t) -> antp
     antpool_status_t::ANTPOOL_OK
 }
 
-/// Inside a task: whether it has been asked to stop, by antpool_task_cancel() or by antpool_group_cancel(). False
+/// Inside a task: whether it has been asked to stop, by antpool_task_cancel(), antpool_group_cancel() or antpool_lane_cancel(). False
 /// elsewhere, also inside antpool_block().
 #[unsafe(no_mangle)]
 pub extern "C" fn antpool_is_canceled() -> bool {

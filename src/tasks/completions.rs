@@ -320,7 +320,7 @@ impl<D: Copy> Tracker for Entry<D> {
         true
     }
 
-    fn end(&self, outcome: Outcome) {
+    fn end(&self, outcome: Outcome) -> bool {
         // SAFETY: it is not destroyed while something is undelivered.
         let completions = unsafe { &*self.completions };
         let mut inner = completions.inner.lock();
@@ -329,6 +329,7 @@ impl<D: Copy> Tracker for Entry<D> {
             inner.append(self);
         }
         completions.tell(&mut inner);
+        false
     }
 
     fn is_asked_to_stop(&self) -> bool {

@@ -302,8 +302,9 @@ impl Tracker for Group {
         }
     }
 
-    fn end(&self, outcome: Outcome) {
+    fn end(&self, outcome: Outcome) -> bool {
         self.leave(1, outcome == Outcome::Failed);
+        false
     }
 
     fn is_asked_to_stop(&self) -> bool {

@@ -4,16 +4,20 @@
 
 mod completions;
 mod group;
+mod lane;
 #[cfg(all(test, loom))]
 mod models;
 mod record;
 mod waiters;
+
+use std::ffi::c_void;
 
 use crate::error::Error;
 use crate::task::TaskFn;
 
 pub(crate) use completions::Completions;
 pub(crate) use group::Group;
+pub(crate) use lane::{Lane, Places};
 pub(crate) use record::{Owner, Record};
 
 /// What a worker is to do with a task that it has taken from the queue.
@@ -23,6 +27,13 @@ pub(crate) enum Begin {
     Run,
     /// Not run it: it was canceled. If there is a function, that is called with the task's argument instead.
     Canceled(Option<TaskFn>),
+    /// Call this function with this argument, as the task of a lane; or, if it was canceled, the function that
+    /// is for that, if there is one, with the argument.
+    Call {
+        function: TaskFn,
+        arg: *mut c_void,
+        canceled: Option<Option<TaskFn>>,
+    },
 }
 
 /// How a task has ended.
@@ -44,8 +55,9 @@ pub(crate) trait Tracker {
         false
     }
 
-    /// The task has ended, its report included. The tracker may be gone when this returns.
-    fn end(&self, outcome: Outcome);
+    /// The task has ended, its report included. True if its place is for another task, which begins like the first.
+    /// Otherwise the tracker may be gone when this returns.
+    fn end(&self, outcome: Outcome) -> bool;
 
     /// Whether the running task has been asked to stop.
     fn is_asked_to_stop(&self) -> bool;

@@ -1,17 +1,19 @@
-//! Models of groups and of completions. See `sync/mutants.rs`.
+//! Models of groups, of lanes and of completions. See `sync/mutants.rs`.
 
 #![allow(unsafe_code, reason = "a group is a pointer that its last user frees")]
 
+use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use loom::thread;
 
 use super::completions::Entry;
-use super::{Begin, Completions, Group, Outcome, Tracker};
+use super::{Begin, Completions, Group, Lane, Outcome, Places, Tracker};
 use crate::clock::Deadline;
 use crate::error::Error;
-use crate::sync::{AtomicUsize, Ordering, advance, explore};
+use crate::sync::{AtomicUsize, Mutex, Ordering, advance, explore};
+use crate::task::Task;
 
 unsafe extern "C-unwind" fn discard(_: *mut c_void) {}
 
@@ -43,7 +45,7 @@ impl Shared {
         let outcome = match begin {
             Begin::Canceled(_) => Outcome::Canceled,
             Begin::Run if failed => Outcome::Failed,
-            Begin::Run => Outcome::Done,
+            Begin::Run | Begin::Call { .. } => Outcome::Done,
         };
         self.get().end(outcome);
         outcome != Outcome::Canceled
@@ -321,5 +323,267 @@ fn d3_ordered_results_come_in_the_order_of_the_submits() {
         results.dispatch(&mut seen);
         assert_eq!(seen, [1, 2]);
         assert_eq!(results.destroy(), Ok(()));
+    });
+}
+
+/// The pool of a lane: accepted places, and those in the queue.
+struct Host {
+    accepted: AtomicUsize,
+    queue: Mutex<VecDeque<Task>>,
+    /// Whether each place takes waiting.
+    is_full: bool,
+}
+
+impl Places for Arc<Host> {
+    type Wait = ();
+
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    fn try_accept(&self) -> bool {
+        !self.is_full && self.accept(()).is_ok()
+    }
+
+    fn accept(&self, (): ()) -> Result<(), Error> {
+        self.accepted.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn give_back(&self) {
+        self.accepted.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn push(&self, place: Task) -> Result<(), Error> {
+        self.queue.lock().push_back(place);
+        Ok(())
+    }
+
+    fn pushed(&self) {}
+
+    fn count_submitted(&self) {}
+
+    fn count_one_back(&self) {}
+}
+
+/// A lane that is used by several threads and destroyed by the first.
+#[derive(Clone)]
+struct Lanes(*mut Lane<Arc<Host>>, Arc<Host>);
+
+// SAFETY: a lane is used by any thread.
+unsafe impl Send for Lanes {}
+
+unsafe extern "C-unwind" fn nothing(_: *mut c_void) {}
+
+/// What the tasks of a model do: they say which they are, and are inside meanwhile.
+#[derive(Default)]
+struct Inside {
+    now: AtomicUsize,
+    /// The numbers of those that have begun, as digits.
+    begun: AtomicUsize,
+}
+
+impl Lanes {
+    fn new(limit: usize, is_full: bool) -> Self {
+        let host = Arc::new(Host {
+            accepted: AtomicUsize::new(0),
+            queue: Mutex::new(VecDeque::new()),
+            is_full,
+        });
+        let lane = Lane::make(Arc::clone(&host), limit).expect("there is memory");
+        Self(lane, host)
+    }
+
+    fn get(&self) -> &Lane<Arc<Host>> {
+        // SAFETY: the models destroy it last.
+        unsafe { &*self.0 }
+    }
+
+    /// Submits the task of that number.
+    fn submit(&self, number: usize) -> Result<(), Error> {
+        let arg = std::ptr::without_provenance_mut(number);
+        self.get().submit(nothing, arg, ())
+    }
+
+    /// What a worker does that looks into the queue once. Says how many were canceled.
+    fn work(&self, inside: &Inside, limit: usize) -> usize {
+        let mut canceled = 0;
+        let place = self.1.queue.lock().pop_front();
+        let Some(tracker) = place.and_then(|place| place.tracker()) else {
+            return 0;
+        };
+        loop {
+            // SAFETY: the lane stays while it has a place.
+            let tracker = unsafe { &*tracker };
+            let Begin::Call {
+                arg,
+                canceled: discard,
+                ..
+            } = tracker.begin()
+            else {
+                unreachable!("a lane says what is called");
+            };
+            let outcome = if let Some(discard) = discard {
+                assert!(discard.is_some(), "the argument is lost");
+                canceled += 1;
+                Outcome::Canceled
+            } else {
+                assert!(
+                    inside.now.fetch_add(1, Ordering::SeqCst) < limit,
+                    "too many"
+                );
+                let number = arg.addr();
+                let begun = inside.begun.load(Ordering::SeqCst);
+                if limit == 1 {
+                    inside.begun.store(begun * 10 + number, Ordering::SeqCst);
+                } else {
+                    inside.begun.fetch_add(number, Ordering::SeqCst);
+                }
+                inside.now.fetch_sub(1, Ordering::SeqCst);
+                Outcome::Done
+            };
+            if !tracker.end(outcome) {
+                self.1.give_back();
+                return canceled;
+            }
+        }
+    }
+
+    /// Works until nothing is in the queue.
+    fn work_all(&self, inside: &Inside, limit: usize) -> usize {
+        let mut canceled = 0;
+        while !self.1.queue.lock().is_empty() {
+            canceled += self.work(inside, limit);
+        }
+        canceled
+    }
+
+    fn destroy(self) -> Result<(), Error> {
+        assert_eq!(self.1.accepted.load(Ordering::SeqCst), 0, "room is lost");
+        // SAFETY: nobody calls it any more; what L9 promises is that no worker uses it either.
+        unsafe { Lane::destroy(self.0) }
+    }
+}
+
+/// [L6] Two who submit, both after waiting, and two workers: one task at a time, and no place too many.
+#[test]
+fn l6_never_more_than_the_limit() {
+    explore(2, || {
+        let (lane, inside) = (Lanes::new(1, true), Arc::new(Inside::default()));
+        let (other, its) = (lane.clone(), Arc::clone(&inside));
+        let other = thread::spawn(move || {
+            other.submit(1).expect("it is open");
+            other.work(&its, 1);
+        });
+        lane.submit(2).expect("it is open");
+        lane.work(&inside, 1);
+        other.join().unwrap();
+        lane.work_all(&inside, 1);
+        let begun = inside.begun.load(Ordering::SeqCst);
+        assert!(begun == 12 || begun == 21, "{begun}");
+        assert_eq!(lane.destroy(), Ok(()));
+    });
+}
+
+/// [L6] A task that was submitted before another begins before it, also where places are still in the queue.
+#[test]
+fn l6_in_the_order_of_the_submits() {
+    explore(2, || {
+        let (lane, inside) = (Lanes::new(1, false), Arc::new(Inside::default()));
+        lane.submit(1).expect("it is open");
+        let (other, its) = (lane.clone(), Arc::clone(&inside));
+        let worker = thread::spawn(move || other.work(&its, 1));
+        lane.submit(2).expect("it is open");
+        lane.submit(3).expect("it is open");
+        worker.join().unwrap();
+        lane.work_all(&inside, 1);
+        assert_eq!(inside.begun.load(Ordering::SeqCst), 123);
+        assert_eq!(lane.destroy(), Ok(()));
+    });
+}
+
+/// [L7] A submit to a lane whose last task is about to end: somebody comes for the new one. So it is with two
+/// places, one of which is in the queue.
+#[test]
+fn l7_nothing_waits_without_a_place() {
+    for limit in 1..=2 {
+        explore(3, move || {
+            let (lane, inside) = (Lanes::new(limit, false), Arc::new(Inside::default()));
+            lane.submit(1).expect("it is open");
+            lane.submit(2).expect("it is open");
+            let (other, its) = (lane.clone(), Arc::clone(&inside));
+            let worker = thread::spawn(move || other.work(&its, limit));
+            lane.submit(4).expect("it is open");
+            worker.join().unwrap();
+            lane.work_all(&inside, limit);
+            assert_eq!(lane.get().queued(), 0, "nobody comes for it");
+            assert_eq!(lane.destroy(), Ok(()));
+        });
+    }
+}
+
+/// [L8] A task that begins after the cancel has returned does not run; its argument is discarded, once.
+#[test]
+fn l8_a_task_of_a_canceled_lane_does_not_begin() {
+    explore(3, || {
+        let (lane, inside) = (Lanes::new(1, false), Arc::new(Inside::default()));
+        lane.submit(1).expect("it is open");
+        lane.submit(2).expect("it is open");
+        let (other, its) = (lane.clone(), Arc::clone(&inside));
+        let worker = thread::spawn(move || other.work(&its, 1));
+        lane.get().cancel(Some(discard));
+        let count = || {
+            inside
+                .begun
+                .load(Ordering::SeqCst)
+                .to_string()
+                .replace('0', "")
+                .len()
+        };
+        let begun = count();
+        assert_eq!(lane.submit(3), Err(Error::Canceled));
+        let canceled = worker.join().unwrap();
+        // One may have been about to say that it has begun.
+        assert!(count() <= begun + 1, "one has begun later");
+        assert_eq!(count() + canceled, 2);
+        assert_eq!(lane.get().wait(Deadline::NEVER), Ok(()));
+        assert_eq!(lane.submit(3), Ok(()));
+        lane.work_all(&inside, 1);
+        assert_eq!(lane.destroy(), Ok(()));
+    });
+}
+
+/// [L9] A wait ends with the last task, and the lane may be destroyed then.
+#[test]
+fn l9_a_wait_ends_and_the_lane_can_be_freed() {
+    explore(3, || {
+        let (lane, inside) = (Lanes::new(1, false), Arc::new(Inside::default()));
+        lane.submit(1).expect("it is open");
+        lane.submit(2).expect("it is open");
+        let (other, its) = (lane.clone(), Arc::clone(&inside));
+        let worker = thread::spawn(move || other.work(&its, 1));
+        assert_eq!(lane.get().wait(Deadline::NEVER), Ok(()));
+        assert_eq!(inside.begun.load(Ordering::SeqCst), 12);
+        // SAFETY: as in `Lanes::destroy`; the worker has yet to give its place back.
+        assert_eq!(unsafe { Lane::destroy(lane.0) }, Ok(()));
+        worker.join().unwrap();
+    });
+}
+
+/// [L9] A wait that meets its deadline, and one that does not.
+#[test]
+fn l9_a_wait_that_gives_up_leaves_the_lane_as_it_was() {
+    explore(3, || {
+        let (lane, inside) = (Lanes::new(1, false), Arc::new(Inside::default()));
+        lane.submit(1).expect("it is open");
+        let (other, its) = (lane.clone(), Arc::clone(&inside));
+        let worker = thread::spawn(move || other.work(&its, 1));
+        let time = thread::spawn(advance);
+        let said = lane.get().wait(Deadline::after_ms(1));
+        assert!(said == Ok(()) || said == Err(Error::TimedOut), "{said:?}");
+        assert_eq!(lane.get().wait(Deadline::NEVER), Ok(()));
+        worker.join().unwrap();
+        time.join().unwrap();
+        assert_eq!(lane.destroy(), Ok(()));
     });
 }

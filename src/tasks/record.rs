@@ -122,7 +122,7 @@ impl Tracker for Record {
         Begin::Run
     }
 
-    fn end(&self, outcome: Outcome) {
+    fn end(&self, outcome: Outcome) -> bool {
         // SAFETY: the task's part in it, which this ends.
         let _of_task = unsafe { Owner::from_raw(self) };
         match outcome {
@@ -131,6 +131,7 @@ impl Tracker for Record {
             // By a cancel, which has told it before, or with its pool.
             Outcome::Canceled => self.inner.lock().end(State::Canceled),
         }
+        false
     }
 
     fn is_asked_to_stop(&self) -> bool {

@@ -39,6 +39,24 @@ static antpool_group_t *some_group(void)
     return group;
 }
 
+static antpool_lane_t *lane, *made_lane;
+
+/* A lane for all rows, of a pool of its own. In a forked child it is the parent's. */
+static antpool_lane_t *some_lane(void)
+{
+    if (lane == NULL)
+        CHECK_STATUS(antpool_lane_new(antpool_default(), 1, &lane), ANTPOOL_OK);
+    return lane;
+}
+
+/* Where the next lane goes; the one before is given up. */
+static antpool_lane_t **next_lane(void)
+{
+    CHECK_STATUS(antpool_lane_destroy(made_lane), ANTPOOL_OK);
+    made_lane = NULL;
+    return &made_lane;
+}
+
 static antpool_completions_t *completions;
 
 /* Completions for all rows. */
@@ -195,6 +213,26 @@ ROW(antpool_group_wait_timeout, zero, ALWAYS(INVALID), (NULL, 0))
 ROW(antpool_group_wait_timeout, huge, ALWAYS(OK), (some_group(), UINT64_MAX - 1))
 ROW(antpool_group_cancel, null_handle, ALWAYS(INVALID), (NULL, nothing))
 ROW(antpool_group_destroy, null_handle, ALWAYS(OK), (NULL))
+ROW(antpool_lane_new, null_handle, ALWAYS(INVALID), (NULL, 1, next_lane()))
+ROW(antpool_lane_new, null_out, ALWAYS(INVALID), (pool, 1, NULL))
+ROW(antpool_lane_new, zero, ALWAYS(INVALID), (pool, 0, next_lane()))
+ROW(antpool_lane_new, huge, ON(OK, OK, FORKED), (pool, SIZE_MAX, next_lane()))
+ROW(antpool_lane_submit, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL))
+ROW(antpool_lane_submit, null_function, ALWAYS(INVALID), (some_lane(), NULL, NULL))
+ROW(antpool_try_lane_submit, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL))
+ROW(antpool_try_lane_submit, null_function, ALWAYS(INVALID), (some_lane(), NULL, NULL))
+ROW(antpool_lane_submit_timeout, null_handle, ALWAYS(INVALID), (NULL, nothing, NULL, 0))
+ROW(antpool_lane_submit_timeout, null_function, ALWAYS(INVALID), (some_lane(), NULL, NULL, 0))
+ROW(antpool_lane_submit_timeout, zero, ALWAYS(INVALID), (NULL, nothing, NULL, 0))
+ROW(antpool_lane_submit_timeout, huge, ALWAYS(INVALID), (NULL, nothing, NULL, UINT64_MAX - 1))
+ROW(antpool_lane_wait, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_lane_wait_timeout, null_handle, ALWAYS(INVALID), (NULL, 1))
+ROW(antpool_lane_wait_timeout, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_lane_wait_timeout, huge, ALWAYS(INVALID), (NULL, UINT64_MAX - 1))
+ROW(antpool_lane_running, null_handle, ALWAYS(0), (NULL))
+ROW(antpool_lane_queued, null_handle, ALWAYS(0), (NULL))
+ROW(antpool_lane_cancel, null_handle, ALWAYS(INVALID), (NULL, nothing))
+ROW(antpool_lane_destroy, null_handle, ALWAYS(OK), (NULL))
 
 ROW(antpool_completions_new, null_out, ALWAYS(INVALID), (0, NULL))
 ROW(antpool_completions_new, unknown_flags, ALWAYS(INVALID), (ANTPOOL_ORDERED << 1, &completions))

@@ -72,6 +72,27 @@ static antpool_group_t **next_group(void)
     return &made_group;
 }
 
+static antpool_lane_t *made_lane;
+
+/* Where the next lane goes; the one before is given up. */
+static antpool_lane_t **next_lane(void)
+{
+    (void)antpool_lane_destroy(made_lane);
+    made_lane = NULL;
+    return &made_lane;
+}
+
+static antpool_lane_t *lane;
+
+/* A new lane of that pool; the one before is empty. In a child there is none: lanes.c. */
+static antpool_lane_t *lane_of(antpool_t *pool)
+{
+    CHECK_STATUS(antpool_lane_destroy(lane), ANTPOOL_OK);
+    if (antpool_lane_new(pool, 1, &lane) != ANTPOOL_OK)
+        lane = NULL;
+    return lane;
+}
+
 static antpool_multi_t *multi;
 static int64_t figure;
 
@@ -144,6 +165,18 @@ ROW(antpool_group_wait,        OK,        OK,        OK,     OK,     (some_group
 ROW(antpool_group_wait_timeout, OK,       OK,        OK,     OK,     (some_group(), 0))
 ROW(antpool_group_cancel,      INVALID,   INVALID,   INVALID, INVALID, (NULL, nothing))
 ROW(antpool_group_destroy,     OK,        OK,        OK,     OK,     (NULL))
+/* What these say of a lane in a forked child: lanes.c. */
+ROW(antpool_lane_new,          OK,        OK,        OK,     FORKED, (pool, 1, next_lane()))
+ROW(antpool_lane_submit,       OK,        DEADLOCK,  CLOSED, INVALID, (lane_of(pool), nothing, NULL))
+ROW(antpool_try_lane_submit,   OK,        OVERLOAD,  CLOSED, INVALID, (lane_of(pool), nothing, NULL))
+ROW(antpool_lane_submit_timeout, OK,      TIMED_OUT, CLOSED, INVALID,
+    (lane_of(pool), nothing, NULL, 1))
+ROW(antpool_lane_wait,         OK,        OK,        OK,     INVALID, (lane_of(pool)))
+ROW(antpool_lane_wait_timeout, OK,        OK,        OK,     INVALID, (lane_of(pool), 0))
+ROW(antpool_lane_running,      0,         0,         0,      0,      (lane_of(pool)), 0)
+ROW(antpool_lane_queued,       0,         0,         0,      0,      (lane_of(pool)), 0)
+ROW(antpool_lane_cancel,       OK,        OK,        OK,     INVALID, (lane_of(pool), nothing))
+ROW(antpool_lane_destroy,      OK,        OK,        OK,     OK,     (NULL))
 ROW(antpool_completions_new,   OK,        OK,        OK,     OK,     (0, next_completions()))
 ROW(antpool_completions_submit, OK,       DEADLOCK,  CLOSED, FORKED,
     (some_completions(), pool, nothing, no_result, NULL))

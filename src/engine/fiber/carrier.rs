@@ -336,11 +336,7 @@ impl Carrier {
     #[inline(never)]
     pub(super) fn next_task(&self, fiber: &Fiber) -> bool {
         let budget = self.budget.get();
-        let others = || {
-            self.inbox.has_woken()
-                || (self.due.get() != u64::MAX && self.due.get() <= clock::now_ns())
-        };
-        if budget == 0 || (budget < IN_A_ROW && budget > 1 && others()) {
+        if budget == 0 || (budget < IN_A_ROW && budget > 1 && self.has_others()) {
             return false;
         }
         let Some(task) = self.pool.queue().pop().or_else(|| self.look_for_a_moment()) else {
@@ -350,6 +346,16 @@ impl Carrier {
         self.budget.set(budget - 1);
         self.inbox.taken.add(1);
         true
+    }
+
+    /// Whether fibers that wait can go on, which the carrier has not noticed yet.
+    fn has_others(&self) -> bool {
+        self.inbox.has_woken() || (self.due.get() != u64::MAX && self.due.get() <= clock::now_ns())
+    }
+
+    /// Whether other fibers can go on.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.ready.borrow().is_empty() || self.has_others()
     }
 
     /// Looks for a task once more before a fiber ends that nobody waits behind: to begin another one, and

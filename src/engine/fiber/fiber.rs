@@ -367,6 +367,20 @@ impl RunTask for Fiber {
         self.carrier().current()
     }
 
+    fn calls(&self, function: TaskFn) {
+        let carrier = self.carrier();
+        carrier.note_time(self);
+        self.function.set(Some(function));
+        carrier.expect(function);
+        carrier.shows(Some(function));
+    }
+
+    fn yield_between(&self) {
+        if self.carrier().is_wanted() {
+            self.yield_now();
+        }
+    }
+
     /// Another fiber begins on the same stack with what is left to do, as the next thread may get the
     /// stack of one that has ended.
     fn lose(&self, handoff: Handoff) -> ! {

@@ -19,7 +19,7 @@ use crate::engine::threads::Thread;
 use crate::pool::Pool;
 use crate::stats::WorkerCounts;
 use crate::sync::{mutant, spin};
-use crate::task::Task;
+use crate::task::{Task, TaskFn};
 
 /// Starts ordinary workers.
 struct Spawner<'a>(&'a Worker);
@@ -94,6 +94,11 @@ impl RunTask for Worker {
 
     fn current(&self) -> &Current {
         &self.current
+    }
+
+    fn calls(&self, function: TaskFn) {
+        self.slot.counts.began(clock::ticks());
+        self.slot.counts.begin(function as usize);
     }
 
     /// The duties of the thread go to another worker, or, if the system refuses one, stay with this one, which

@@ -1,0 +1,320 @@
+//! Tasks of which a number may run at the same time (README, "A lane").
+
+#![allow(unsafe_code, reason = "a lane is freed by whoever destroys it")]
+
+use std::collections::VecDeque;
+use std::ffi::c_void;
+
+use super::waiters::{self, Waiters};
+use super::{Begin, Outcome, Tracker, try_box};
+use crate::clock::Deadline;
+use crate::current::Current;
+use crate::errno::Errno;
+use crate::error::Error;
+use crate::fork;
+use crate::sync::{Mutex, MutexGuard, UnsafeCell, mutant};
+use crate::task::{Task, TaskFn};
+
+/// The pool of a lane: where its places are accepted and queued.
+pub(crate) trait Places {
+    /// How a caller waits for room.
+    type Wait;
+
+    /// Whether nothing is accepted.
+    fn is_closed(&self) -> bool;
+
+    /// Accepts a place, if that takes no waiting.
+    fn try_accept(&self) -> bool;
+
+    /// Accepts a place, by waiting if it must.
+    fn accept(&self, wait: Self::Wait) -> Result<(), Error>;
+
+    /// Gives an accepted place back that was not pushed.
+    fn give_back(&self);
+
+    /// Puts an accepted place into the queue. The caller has [`Places::pushed`] called without a lock.
+    fn push(&self, place: Task) -> Result<(), Error>;
+
+    /// A place was pushed.
+    fn pushed(&self);
+
+    /// A task is about to wait in the lane.
+    fn count_submitted(&self);
+
+    /// It does not after all.
+    fn count_one_back(&self);
+}
+
+/// A task that has not begun.
+#[derive(Clone, Copy, Debug)]
+struct Call {
+    function: TaskFn,
+    arg: *mut c_void,
+}
+
+/// What is under the lane's lock.
+#[derive(Debug)]
+struct Inner {
+    waiting: VecDeque<Call>,
+    running: usize,
+    places: usize,
+    failed: bool,
+    canceled: bool,
+    /// What the arguments of canceled tasks are given to.
+    discard: Option<TaskFn>,
+    waiters: Waiters,
+}
+
+// SAFETY: whoever submitted a task promised that its function may be called with its argument on another thread.
+unsafe impl Send for Inner {}
+
+impl Inner {
+    /// A buffer for more tasks than this is given back when none waits.
+    const KEPT: usize = 4;
+
+    /// The first task that waits is running from here on.
+    fn begin(&mut self) -> Call {
+        let first = if mutant("L6.order") {
+            self.waiting.pop_back()
+        } else {
+            self.waiting.pop_front()
+        };
+        let first = first.expect("a place has a task");
+        self.running += 1;
+        if self.waiting.is_empty() && self.waiting.capacity() > Self::KEPT {
+            self.waiting = VecDeque::new();
+        }
+        first
+    }
+
+    /// A wait finds the lane empty, which opens it: what that says.
+    fn open(&mut self) -> Result<(), Error> {
+        self.canceled = false;
+        self.discard = None;
+        match std::mem::take(&mut self.failed) {
+            false => Ok(()),
+            true => Err(Error::TaskFailed),
+        }
+    }
+}
+
+/// A lane of the pool behind `P`.
+#[derive(Debug)]
+pub(crate) struct Lane<P> {
+    inner: Mutex<Inner>,
+    pool: P,
+    limit: usize,
+    /// The process it was made in.
+    born: u32,
+    /// Read by whoever uses the lane, changed by its end: models see whether the two can meet (L9).
+    alive: UnsafeCell<()>,
+}
+
+// SAFETY: the cell has no content.
+unsafe impl<P: Sync> Sync for Lane<P> {}
+
+// With the buffer that it keeps, and what an allocator needs for both, it is below 256 bytes.
+const _: () = assert!(size_of::<Lane<usize>>() + Inner::KEPT * size_of::<Call>() <= 224);
+
+impl<P: Places + 'static> Lane<P> {
+    /// An empty one; [`Lane::destroy`] takes it back.
+    pub(crate) fn make(pool: P, limit: usize) -> Result<*mut Self, Error> {
+        fork::watch();
+        let lane = try_box(Self {
+            inner: Mutex::new(Inner {
+                waiting: VecDeque::new(),
+                running: 0,
+                places: 0,
+                failed: false,
+                canceled: false,
+                discard: None,
+                waiters: Waiters::new(),
+            }),
+            pool,
+            limit,
+            born: fork::generation(),
+            alive: UnsafeCell::new(()),
+        })?;
+        Ok(Box::into_raw(lane))
+    }
+
+    /// Whether it belongs to the parent of this process, whose threads may have held its lock.
+    pub(crate) fn is_foreign(&self) -> bool {
+        self.born != fork::generation()
+    }
+
+    /// Its pool.
+    pub(crate) fn pool(&self) -> &P {
+        &self.pool
+    }
+
+    /// Submits a task, which may be called with its argument on any thread.
+    pub(crate) fn submit(
+        &self,
+        function: TaskFn,
+        arg: *mut c_void,
+        wait: P::Wait,
+    ) -> Result<(), Error> {
+        let _errno = Errno::kept();
+        let call = Call { function, arg };
+        let mut inner = self.inner.lock();
+        if inner.canceled {
+            return Err(Error::Canceled);
+        }
+        if self.pool.is_closed() {
+            return Err(Error::Closed);
+        }
+        if inner.places == self.limit {
+            if mutant("L7.look") {
+                drop(inner);
+                inner = self.inner.lock();
+            }
+            return self.append(&mut inner, call);
+        }
+        if self.pool.try_accept() {
+            return self.append_with_place(inner, call);
+        }
+        drop(inner);
+        self.pool.accept(wait)?;
+        let mut inner = self.inner.lock();
+        let result = if inner.canceled {
+            Err(Error::Canceled)
+        } else if inner.places == self.limit && !mutant("L6") {
+            // [L6] Others were faster; theirs are enough.
+            self.append(&mut inner, call)
+        } else {
+            return self.append_with_place(inner, call);
+        };
+        drop(inner);
+        self.pool.give_back();
+        result
+    }
+
+    /// The task waits from here on.
+    fn append(&self, inner: &mut Inner, call: Call) -> Result<(), Error> {
+        (inner.waiting.try_reserve(1)).map_err(|_| Error::NoMemory)?;
+        // Before it can be completed.
+        self.pool.count_submitted();
+        inner.waiting.push_back(call);
+        Ok(())
+    }
+
+    /// The same with a place for it, which the pool has accepted.
+    fn append_with_place(&self, mut inner: MutexGuard<'_, Inner>, call: Call) -> Result<(), Error> {
+        let mut result = self.append(&mut inner, call);
+        if result.is_ok() {
+            // SAFETY: the lane stays while it has places.
+            let place = unsafe { Task::for_place(call.function, self) };
+            inner.places += 1;
+            result = self.pool.push(place);
+            if result.is_err() {
+                inner.places -= 1;
+                inner.waiting.pop_back();
+                self.pool.count_one_back();
+            }
+        }
+        drop(inner);
+        match result {
+            Ok(()) => self.pool.pushed(),
+            Err(_) => self.pool.give_back(),
+        }
+        result
+    }
+
+    /// How many have begun and have not ended.
+    pub(crate) fn running(&self) -> usize {
+        self.inner.lock().running
+    }
+
+    /// How many have not begun.
+    pub(crate) fn queued(&self) -> usize {
+        self.inner.lock().waiting.len()
+    }
+
+    /// No task of the lane begins from here on, and none is accepted, until a wait has found the lane empty.
+    pub(crate) fn cancel(&self, discard: Option<TaskFn>) {
+        let _errno = Errno::kept();
+        let mut inner = self.inner.lock();
+        if !inner.canceled {
+            inner.canceled = true;
+            inner.discard = discard;
+        }
+    }
+
+    /// Waits for an instant at which nothing is unfinished.
+    pub(crate) fn wait(&self, deadline: Deadline) -> Result<(), Error> {
+        let _errno = Errno::kept();
+        if Current::is_tracked_by(self) {
+            return Err(Error::Deadlock);
+        }
+        let mut inner = self.inner.lock();
+        if inner.places == 0 {
+            return inner.open();
+        }
+        waiters::wait(&self.inner, inner, |inner| &mut inner.waiters, deadline)
+    }
+
+    /// Frees it, unless something is unfinished.
+    ///
+    /// # Safety
+    /// [`Lane::make`] made it, no other call uses it, and unless this fails it is the last one that does.
+    pub(crate) unsafe fn destroy(this: *mut Self) -> Result<(), Error> {
+        let _errno = Errno::kept();
+        {
+            // SAFETY: the caller's promise.
+            let lane = unsafe { &*this };
+            // [L9] The thread that ended the last wait may still have the lock.
+            let inner = lane.inner.lock();
+            if inner.places > 0 {
+                return Err(Error::Busy);
+            }
+            lane.alive.with_mut(|_| ());
+        }
+        // SAFETY: made in such a box, and nobody has it any more: whoever has given the lock back leaves the word of
+        // that alone from there on.
+        drop(unsafe { Box::from_raw(this) });
+        Ok(())
+    }
+}
+
+impl<P: Places + 'static> Tracker for Lane<P> {
+    fn begin(&self) -> Begin {
+        let mut inner = self.inner.lock();
+        let Call { function, arg } = inner.begin();
+        // [L8] Under the lock of the cancel.
+        let canceled = inner.canceled && !mutant("L8");
+        Begin::Call {
+            function,
+            arg,
+            canceled: canceled.then_some(inner.discard),
+        }
+    }
+
+    fn end(&self, outcome: Outcome) -> bool {
+        let mut inner = self.inner.lock();
+        self.alive.with(|_| ());
+        inner.running -= 1;
+        inner.failed |= outcome == Outcome::Failed;
+        // [L7] Those in the queue are `places - running - 1`; each is for one that waits.
+        let in_queue = inner.places - inner.running - 1;
+        if inner.waiting.len() > in_queue && !mutant("L7") {
+            return true;
+        }
+        inner.places -= 1;
+        if inner.places == 0 && !inner.waiters.is_empty() {
+            let result = inner.open();
+            if !mutant("L9.wake") {
+                inner.waiters.end_all(result);
+            }
+        }
+        if mutant("L9") {
+            drop(inner);
+        }
+        self.alive.with(|_| ());
+        false
+    }
+
+    fn is_asked_to_stop(&self) -> bool {
+        !self.is_foreign() && self.inner.lock().canceled
+    }
+}
