@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
 
+use super::checks::Life;
 use super::shrinking::Metering;
 use super::waiter::{List, WaitQueue, Waiter, WaiterCache};
 use super::{
@@ -39,6 +40,8 @@ pub(super) struct Control {
     /// What accepted and room add up to: `live` while workers may be started, the limit when not.
     pub(super) base: usize,
     pub(super) closed: bool,
+    /// What its life was when the lock was given back last.
+    pub(super) seen: Life,
     pub(super) paused: bool,
     /// Workers whose tasks wait until the pool is resumed.
     pub(super) held: List,
@@ -127,6 +130,7 @@ impl Control {
             threads: 0,
             base: 0,
             closed: false,
+            seen: Life::Open,
             paused: false,
             held: List::with(0),
             owner: Owner::Caller,

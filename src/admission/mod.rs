@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod barging;
+mod checks;
 mod control;
 mod deferred;
 mod life;
@@ -25,8 +26,7 @@ use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
 use crate::sync::{
-    AtomicU32, AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, SpinWait, light, looks, spin,
-    spin_loop,
+    AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, SpinWait, light, looks, spin, spin_loop,
 };
 
 use barging::BargingBudget;
@@ -278,7 +278,7 @@ impl Gate {
     /// `count` finishes found the word `before`, and the hints before that.
     #[cold]
     fn look_after_finish(&self, before: Word, hints: u32, count: usize) {
-        let mut control = self.control.lock();
+        let mut control = self.lock();
         // [A10] The shrink that came in between has counted them as accepted. If the pool has been tuned more
         // than once, a later shrink may have seen them finished.
         if before.has(METERED_WORD) && control.tunes == next_tune(hints / TUNED) {
@@ -291,7 +291,7 @@ impl Gate {
     /// The same with the lock, for the others who count what is accepted while tasks are metered.
     #[cold]
     fn finish_metered(&self, count: usize) -> bool {
-        let mut control = self.control.lock();
+        let mut control = self.lock();
         let before = self.subtract(count);
         self.count_finished(&mut control, count);
         self.notify_quiescence(&mut control);
@@ -420,10 +420,5 @@ impl Gate {
             })
             .map(Word)
             .map_err(Word)
-    }
-
-    /// The lock, for statistics and for the engine.
-    fn lock(&self) -> MutexGuard<'_, Control> {
-        self.control.lock()
     }
 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use super::Gate;
+use super::checks::Locked;
 use super::control::Control;
 use super::waiter::{List, WaitOutcome};
 use super::word::QUIESCENCE;
 use crate::clock::Deadline;
 use crate::error::Error;
-use crate::sync::{MutexGuard, mutant};
+use crate::sync::mutant;
 
 impl Gate {
     /// Waits for an instant at which no accepted task is unfinished.
@@ -69,7 +70,7 @@ impl Gate {
     /// Waits in one of the lists until somebody completes the wait, or until the deadline.
     pub(super) fn wait_in<'a>(
         &'a self,
-        mut control: MutexGuard<'a, Control>,
+        mut control: Locked<'a>,
         deadline: Deadline,
         list: fn(&mut Control) -> &mut List,
     ) -> Result<(), Error> {

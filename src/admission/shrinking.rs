@@ -49,6 +49,12 @@ impl Metering {
         self.running
     }
 
+    /// Whether these numbers can be, with this number of live workers.
+    pub(super) fn is_possible(&self, live: usize) -> bool {
+        let counted = self.counted.iter().filter(|&&counted| counted).count();
+        counted == self.running && self.running <= live + self.leaving
+    }
+
     pub(super) fn is_anybody_to_leave(&self) -> bool {
         self.leaving > 0
     }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use super::checks::Locked;
 use super::control::Control;
 use super::waiter::WaitOutcome;
 use super::word::{NOTIFIED, WAITERS, Word};
 use super::{Caller, Gate, WaitPolicy, Workers};
 use crate::clock::Deadline;
 use crate::error::Error;
-use crate::sync::{MutexGuard, mutant};
+use crate::sync::mutant;
 
 /// What came of one attempt under the lock.
 enum Attempt {
@@ -154,7 +155,7 @@ impl Gate {
 
     /// Brings the wait queue's marks in the word up to date, wakes the first waiter if there is something
     /// for it, and ends a wait that could only wait for itself. The last act under the lock.
-    pub(super) fn notify_waiters(&self, mut control: MutexGuard<'_, Control>) {
+    pub(super) fn notify_waiters(&self, mut control: Locked<'_>) {
         // [A6] Everybody who could make room waits for it.
         while control.wait_queue.workers() > 0
             && control.wait_queue.workers() == control.live

@@ -75,8 +75,7 @@ SPEC(a_thousand_pools_leave_no_thread_and_no_file_behind)
         for (int task = 0; task < 3; task++)
             CHECK_STATUS(antpool_submit(pool, count_task, &done), ANTPOOL_OK);
         spec_destroy(pool);
-        EVENTUALLY(spec_threads() == threads);
-        CHECK_EQ(spec_entries("/proc/self/fd"), files);
+        EVENTUALLY(spec_threads() <= threads && spec_entries("/proc/self/fd") <= files);
     }
 }
 
