@@ -12,7 +12,7 @@ use crate::task::{Task, TaskFn};
 use crate::tasks::{Begin, Outcome, Tracker};
 
 /// Tasks of a lane that run one after the other in one place, before that is exchanged for what is in the queue.
-const LANE_IN_A_ROW: u32 = 64;
+const LANE_IN_A_ROW: u32 = if cfg!(loom) { 1 } else { 64 };
 
 /// What a lost worker leaves to the one that takes its place.
 #[derive(Clone, Debug, Default)]

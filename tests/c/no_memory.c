@@ -166,6 +166,36 @@ SPEC(a_group_that_is_refused_memory_says_so_and_one_whose_tasks_are_has_none)
     spec_destroy(pool);
 }
 
+SPEC(a_lane_whose_place_is_refused_memory_has_no_task_more)
+{
+    needs_its_own_allocator();
+    gate_t gate = GATE_INIT;
+    count_t ran = COUNT_INIT;
+    antpool_t *pool = pool_with_a_queue(1);
+    antpool_lane_t *lane = NULL;
+    CHECK_STATUS(antpool_lane_new(pool, SIZE_MAX, &lane), ANTPOOL_OK);
+    spec_hold(pool, &gate, 1);
+    grant(1);
+    long accepted = 0;
+    antpool_status_t status;
+    while ((status = antpool_lane_submit(lane, count_task, &ran)) == ANTPOOL_OK)
+        accepted++;
+    CHECK_STATUS(status, ANTPOOL_ERR_NO_MEMORY);
+    CHECK_STATUS(antpool_try_lane_submit(lane, count_task, &ran), ANTPOOL_ERR_NO_MEMORY);
+    grant(-1);
+    CHECK_GE(accepted, 50);
+    CHECK_EQ(antpool_lane_queued(lane), accepted);
+    CHECK_EQ(stats_of(pool).submitted, 1 + accepted);
+    CHECK_STATUS(antpool_lane_submit(lane, count_task, &ran), ANTPOOL_OK);
+    gate_open(&gate);
+    CHECK_STATUS(antpool_lane_wait(lane), ANTPOOL_OK);
+    CHECK_EQ(count_get(&ran), accepted + 1);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(stats_of(pool).completed, stats_of(pool).submitted);
+    CHECK_STATUS(antpool_lane_destroy(lane), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
 SPEC(a_pool_that_was_refused_memory_can_be_released_and_rebooted)
 {
     needs_its_own_allocator();

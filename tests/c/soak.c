@@ -130,12 +130,14 @@ static void check_exactly_once(const antpool_options_t *options)
     free(soak.accepted);
 }
 
-/* ---- Handles, groups and completions, with cancels ------------------------------------------ */
+/* ---- Handles, groups, lanes and completions, with cancels ------------------------------------------ */
 
-enum { GROUPS = 3, HANDLES = 8 };
+enum { GROUPS = 3, LANES = 3, HANDLES = 8 };
 
 static struct {
     antpool_group_t *groups[GROUPS];
+    antpool_lane_t *lanes[LANES]; /* of one, two and three tasks at a time */
+    int inside[LANES];
     antpool_completions_t *completions[2]; /* as they come, and in order */
     unsigned char *delivered;              /* of each task: how often its result was */
     unsigned char *expected;               /* of each task: whether it has to be */
@@ -212,6 +214,43 @@ static antpool_status_t submit_to_group(unsigned *seed, size_t first, size_t *co
     }
 }
 
+/* A task of one of the lanes. */
+static void run_in_lane(size_t lane, void *place)
+{
+    CHECK_LE((size_t)__atomic_add_fetch(&tracked.inside[lane], 1, __ATOMIC_SEQ_CST), lane + 1);
+    run(place);
+    __atomic_sub_fetch(&tracked.inside[lane], 1, __ATOMIC_SEQ_CST);
+}
+
+static void run_in_first(void *place)
+{
+    run_in_lane(0, place);
+}
+
+static void run_in_second(void *place)
+{
+    run_in_lane(1, place);
+}
+
+static void run_in_third(void *place)
+{
+    run_in_lane(2, place);
+}
+
+static antpool_status_t submit_to_lane(unsigned *seed, void *place)
+{
+    const antpool_task_fn runs[LANES] = {run_in_first, run_in_second, run_in_third};
+    const unsigned number = random_below(seed, LANES);
+    antpool_lane_t *lane = tracked.lanes[number];
+    if (antpool_lane_queued(lane) > 1000)
+        spec_sleep_ms(1); /* Nothing else bounds it. */
+    switch (random_below(seed, 3)) {
+    case 0: return antpool_try_lane_submit(lane, runs[number], place);
+    case 1: return antpool_lane_submit_timeout(lane, runs[number], place, 1);
+    default: return antpool_lane_submit(lane, runs[number], place);
+    }
+}
+
 static void *produce_tracked(void *number)
 {
     const size_t index = (size_t)(intptr_t)number;
@@ -223,7 +262,11 @@ static void *produce_tracked(void *number)
         size_t count = end - next, accepted = 0;
         antpool_status_t status;
         const unsigned handle = random_below(&seed, HANDLES);
-        switch (random_below(&seed, 3)) {
+        switch (random_below(&seed, 4)) {
+        case 3:
+            count = 1;
+            status = submit_to_lane(&seed, &soak.runs[next]);
+            break;
         case 0:
             count = 1;
             end_handle(&handles[handle], &places[handle], &seed);
@@ -251,11 +294,16 @@ static void *produce_tracked(void *number)
     return NULL;
 }
 
-/* Cancels groups, and waits for them, which opens them again. */
+/* Cancels groups and lanes, and waits for them, which opens them again. */
 static void *cancel_groups(void *unused)
 {
     unsigned seed = 77;
     while (!__atomic_load_n(&soak.stop, __ATOMIC_RELAXED)) {
+        antpool_lane_t *lane = tracked.lanes[random_below(&seed, LANES)];
+        if (random_below(&seed, 3) == 0)
+            CHECK_STATUS(antpool_lane_cancel(lane, discard), ANTPOOL_OK);
+        const antpool_status_t said = antpool_lane_wait_timeout(lane, random_below(&seed, 3));
+        CHECK(said == ANTPOOL_OK || said == ANTPOOL_ERR_TIMED_OUT);
         antpool_group_t *group = tracked.groups[random_below(&seed, GROUPS)];
         if (random_below(&seed, 3) == 0)
             CHECK_STATUS(antpool_group_cancel(group, discard), ANTPOOL_OK);
@@ -288,6 +336,8 @@ SPEC(each_argument_is_given_to_one_run_discard_or_cancel_and_each_result_is_deli
           tracked.expected != NULL);
     for (int i = 0; i < GROUPS; i++)
         CHECK_STATUS(antpool_group_new(&tracked.groups[i]), ANTPOOL_OK);
+    for (size_t i = 0; i < LANES; i++)
+        CHECK_STATUS(antpool_lane_new(soak.pool, i + 1, &tracked.lanes[i]), ANTPOOL_OK);
     CHECK_STATUS(antpool_completions_new(0, &tracked.completions[0]), ANTPOOL_OK);
     CHECK_STATUS(antpool_completions_new(ANTPOOL_ORDERED, &tracked.completions[1]), ANTPOOL_OK);
 
@@ -303,6 +353,10 @@ SPEC(each_argument_is_given_to_one_run_discard_or_cancel_and_each_result_is_deli
     for (int i = 0; i < GROUPS; i++) {
         CHECK_STATUS(antpool_group_wait(tracked.groups[i]), ANTPOOL_OK);
         CHECK_STATUS(antpool_group_destroy(tracked.groups[i]), ANTPOOL_OK);
+    }
+    for (int i = 0; i < LANES; i++) {
+        CHECK_STATUS(antpool_lane_wait(tracked.lanes[i]), ANTPOOL_OK);
+        CHECK_STATUS(antpool_lane_destroy(tracked.lanes[i]), ANTPOOL_OK);
     }
     dispatch_all();
     CHECK_STATUS(antpool_wait(soak.pool), ANTPOOL_OK);

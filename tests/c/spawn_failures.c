@@ -273,4 +273,46 @@ SPEC(any_number_of_lost_threads_may_be_refused_their_replacement)
     spec_destroy(pool);
 }
 
+SPEC(a_lane_goes_on_whether_its_lost_threads_are_replaced_or_not)
+{
+    const long tasks = (long)spec_rounds(5000);
+    failures_t failures = FAILURES_INIT;
+    count_t ran = COUNT_INIT;
+    antpool_options_t options = failures_handled(&failures);
+    antpool_t *pool = spec_pool(1, &options);
+    antpool_lane_t *lane = NULL;
+    CHECK_STATUS(antpool_lane_new(pool, 1, &lane), ANTPOOL_OK);
+    grant(10);
+    for (long i = 0; i < tasks; i++)
+        CHECK_STATUS(antpool_lane_submit(lane, count_and_exit_thread, &ran), ANTPOOL_OK);
+    CHECK_STATUS(antpool_lane_wait(lane), ANTPOOL_ERR_TASK_FAILED);
+    CHECK_EQ(count_get(&ran), tasks);
+    CHECK_EQ(stats_of(pool).lost, tasks);
+    CHECK_STATUS(antpool_release_timeout(pool, ANTPOOL_WAIT_FOREVER), ANTPOOL_OK);
+    CHECK_EQ(stats_of(pool).completed, tasks);
+    CHECK_STATUS(antpool_lane_destroy(lane), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
+SPEC(a_lane_that_is_refused_its_first_worker_has_no_task)
+{
+    antpool_options_t options = refusal_options();
+    antpool_t *pool = spec_pool(1, &options);
+    antpool_lane_t *lane = NULL;
+    count_t ran = COUNT_INIT;
+    CHECK_STATUS(antpool_lane_new(pool, 1, &lane), ANTPOOL_OK);
+    grant(0);
+    CHECK_STATUS(antpool_lane_submit(lane, count_task, &ran), ANTPOOL_ERR_SPAWN);
+    CHECK_STATUS(antpool_try_lane_submit(lane, count_task, &ran), ANTPOOL_ERR_SPAWN);
+    CHECK_EQ(antpool_lane_queued(lane), 0);
+    CHECK_STATUS(antpool_lane_wait_timeout(lane, 0), ANTPOOL_OK);
+    grant(NO_LIMIT);
+    /* The system is asked again a little later. */
+    EVENTUALLY(antpool_lane_submit(lane, count_task, &ran) == ANTPOOL_OK);
+    CHECK_STATUS(antpool_lane_wait(lane), ANTPOOL_OK);
+    CHECK_EQ(count_get(&ran), 1);
+    CHECK_STATUS(antpool_lane_destroy(lane), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
 SPEC_MAIN()

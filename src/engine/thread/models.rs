@@ -14,6 +14,7 @@ use crate::observer::{Failure, Observer};
 use crate::pool::Pool;
 use crate::sync::{AtomicUsize, Ordering, Parker, advance, advance_for_good, explore};
 use crate::task::Task;
+use crate::tasks::Lane;
 
 /// Whom the end of a worker wakes.
 #[derive(Clone, Default)]
@@ -110,6 +111,8 @@ fn shared<'a>(arg: *mut c_void) -> &'a Shared {
 unsafe extern "C-unwind" fn count(arg: *mut c_void) {
     shared(arg).runs.fetch_add(1, Ordering::SeqCst);
 }
+
+unsafe extern "C-unwind" fn nothing(_: *mut c_void) {}
 
 unsafe extern "C-unwind" fn discard(arg: *mut c_void) {
     shared(arg).discards.fetch_add(1, Ordering::SeqCst);
@@ -281,5 +284,30 @@ fn a14_a_pool_without_workers_ends_at_once() {
         let host = Host::default();
         pool_of(&host, 1, 0, None).give_up();
         assert_eq!(host.1.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// [L7] The worker of a lane exchanges the lane's place for a task of the queue, which stays until the lane's next
+/// task has run: another worker comes for the place.
+#[test]
+fn l7_a_place_in_exchange_is_seen() {
+    explore(1, || {
+        let (pool, shared) = (pool(2, 2, None), Shared::new());
+        let lane = Lane::make(Arc::clone(&pool), 1).expect("there is memory");
+        // SAFETY: it is destroyed last.
+        let its = unsafe { &*lane };
+        let arg = Arc::as_ptr(&shared).cast_mut().cast();
+        let wait = || WaitPolicy::Until(Deadline::NEVER);
+        its.submit(nothing, arg, wait()).expect("it is open");
+        its.submit(meet, arg, wait()).expect("it is open");
+        shared.submit(&pool, meet);
+        pool.wait(Deadline::NEVER).expect("not inside a task");
+        assert_eq!(shared.runs(), 2);
+        let stats = pool.stats();
+        assert_eq!((stats.submitted, stats.completed), (3, 3));
+        assert_eq!((its.running(), its.queued(), pool.busy()), (0, 0, 0));
+        // SAFETY: nobody uses it any more.
+        assert!(unsafe { Lane::destroy(lane) }.is_ok());
+        pool.shut_down();
     });
 }
