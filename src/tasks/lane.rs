@@ -12,7 +12,9 @@ use crate::current::Current;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::fork;
-use crate::sync::{Mutex, MutexGuard, UnsafeCell, mutant};
+use crate::sync::{
+    AtomicU32, Mutex, MutexGuard, Ordering, SpinWait, UnsafeCell, can_spin, mutant, spin,
+};
 use crate::task::{Task, TaskFn};
 
 /// The pool of a lane: where its places are accepted and queued.
@@ -104,6 +106,9 @@ pub(crate) struct Lane<P> {
     inner: Mutex<Inner>,
     pool: P,
     limit: usize,
+    /// Whether it has places, for a wait that spins: 1 or 0, written under the lock.
+    is_busy: AtomicU32,
+    spin: SpinWait,
     /// The process it was made in.
     born: u32,
     /// Read by whoever uses the lane, changed by its end: models see whether the two can meet (L9).
@@ -132,6 +137,8 @@ impl<P: Places + 'static> Lane<P> {
             }),
             pool,
             limit,
+            is_busy: AtomicU32::new(0),
+            spin: SpinWait::default(),
             born: fork::generation(),
             alive: UnsafeCell::new(()),
         })?;
@@ -206,9 +213,11 @@ impl<P: Places + 'static> Lane<P> {
             // SAFETY: the lane stays while it has places.
             let place = unsafe { Task::for_place(call.function, self) };
             inner.places += 1;
+            self.note(&inner);
             result = self.pool.push(place);
             if result.is_err() {
                 inner.places -= 1;
+                self.note(&inner);
                 inner.waiting.pop_back();
                 self.pool.count_one_back();
             }
@@ -219,6 +228,13 @@ impl<P: Places + 'static> Lane<P> {
             Err(_) => self.pool.give_back(),
         }
         result
+    }
+
+    /// The number of places has changed.
+    fn note(&self, inner: &Inner) {
+        let is_busy = u32::from(inner.places > 0);
+        // ORDERING: Relaxed, here and in `wait`, which looks again under the lock.
+        self.is_busy.store(is_busy, Ordering::Relaxed);
     }
 
     /// How many have begun and have not ended.
@@ -246,6 +262,10 @@ impl<P: Places + 'static> Lane<P> {
         let _errno = Errno::kept();
         if Current::is_tracked_by(self) {
             return Err(Error::Deadlock);
+        }
+        if can_spin() && Current::suspender().is_none() {
+            let is_empty = || (self.is_busy.load(Ordering::Relaxed) == 0).then_some(());
+            self.spin.spin(spin::DONE, is_empty);
         }
         let mut inner = self.inner.lock();
         if inner.places == 0 {
@@ -301,6 +321,7 @@ impl<P: Places + 'static> Tracker for Lane<P> {
             return true;
         }
         inner.places -= 1;
+        self.note(&inner);
         if inner.places == 0 && !inner.waiters.is_empty() {
             let result = inner.open();
             if !mutant("L9.wake") {
