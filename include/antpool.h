@@ -96,6 +96,10 @@
  *   try_submit, try_submit_copy, usual             CLOSED            FORKED
  *     try_submit_batch,
  *     try_invoke
+ *   submit_with_priority         usual, DEADLOCK   CLOSED            FORKED
+ *   try_submit_with_priority     usual             CLOSED            FORKED
+ *   submit_with_priority_timeout usual, DEADLOCK   CLOSED            FORKED
+ *                                (without limit)
  *   task_submit                  usual, DEADLOCK   CLOSED            FORKED
  *   try_task_submit              usual             CLOSED            FORKED
  *   task_submit_timeout          usual, DEADLOCK   CLOSED            FORKED
@@ -424,7 +428,7 @@ struct antpool_t *antpool_default(void);
  * Up to `capacity` accepted tasks have a worker of their own by the time this returns:
  * antpool_running() counts it, and a task that blocks for ever delays none of the others. Tasks beyond
  * that (queue_capacity) wait for a worker. If one submit has returned before another begins, its
- * task is started first. Callers that wait are served in the order in which they came, but callers that do
+ * task is started first; see also antpool_submit_with_priority(). Callers that wait are served in the order in which they came, but callers that do
  * not have to wait may overtake one that does, a bounded number of times.
  *
  * # Parameters
@@ -591,6 +595,75 @@ enum antpool_status_t antpool_invoke_batch(struct antpool_t *pool,
                                            void *const *args,
                                            size_t count,
                                            size_t *out_accepted);
+
+/**
+ * Which tasks of a pool's queue are begun first. Taken as a `uint32_t`.
+ */
+typedef enum antpool_priority_t {
+    /**
+     * What a task has that was submitted without one.
+     */
+    ANTPOOL_PRIORITY_NORMAL = 0,
+    /**
+     * Before those.
+     */
+    ANTPOOL_PRIORITY_HIGH = 1,
+    /**
+     * After those.
+     */
+    ANTPOOL_PRIORITY_LOW = 2,
+} antpool_priority_t;
+
+/**
+ * As antpool_submit(), with a priority: ANTPOOL_PRIORITY_HIGH, ANTPOOL_PRIORITY_NORMAL or ANTPOOL_PRIORITY_LOW. It orders
+ * the queue (queue_capacity): of the tasks that wait for a worker, one of a higher priority is begun first, and of one
+ * priority the one that was submitted first. Every 16th task that is taken from the queue is the oldest of the
+ * lowest priority that is there, so that none waits for ever.
+ *
+ * A task for which there is a worker at once needs no priority, and does not interrupt anybody. Callers that wait for room are
+ * admitted in the order in which they came, whatever their priorities are. Other submits have ANTPOOL_PRIORITY_NORMAL, also
+ * those of groups, lanes and completions. The first task of another priority makes two more queues, which costs memory
+ * also with pre_alloc; from then on each task costs some nanoseconds more. A pool that never gets one pays nothing.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `fn` is NULL, or there is no such `priority`.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task or for the queues.
+ *
+ * # Safety
+ * As for antpool_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_submit_with_priority(struct antpool_t *pool,
+                                                   antpool_task_fn fn,
+                                                   void *arg,
+                                                   uint32_t priority);
+
+/**
+ * As antpool_submit_with_priority(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_submit_with_priority(struct antpool_t *pool,
+                                                       antpool_task_fn fn,
+                                                       void *arg,
+                                                       uint32_t priority);
+
+/**
+ * As antpool_submit_with_priority(), but waits for room as antpool_submit_timeout() does.
+ *
+ * # Safety
+ * As for antpool_submit().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_submit_with_priority_timeout(struct antpool_t *pool,
+                                                           antpool_task_fn fn,
+                                                           void *arg,
+                                                           uint32_t priority,
+                                                           uint64_t timeout_ms);
 
 /** How many bytes antpool_submit_copy() keeps inside a task. */
 #define ANTPOOL_COPY_MAX 32

@@ -301,6 +301,35 @@ struct waiting_for {
     }
 };
 
+// Those with a priority do not copy either.
+struct waiting_at {
+    static constexpr bool copies = false;
+    std::uint32_t priority;
+    antpool_status_t plain(antpool_t *pool, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_submit_with_priority(pool, fn, arg, priority);
+    }
+};
+
+struct trying_at {
+    static constexpr bool copies = false;
+    std::uint32_t priority;
+    antpool_status_t plain(antpool_t *pool, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_try_submit_with_priority(pool, fn, arg, priority);
+    }
+};
+
+struct waiting_at_for {
+    static constexpr bool copies = false;
+    std::uint32_t priority;
+    std::uint64_t timeout_ms;
+    antpool_status_t plain(antpool_t *pool, antpool_task_fn fn, void *arg) const noexcept
+    {
+        return antpool_submit_with_priority_timeout(pool, fn, arg, priority, timeout_ms);
+    }
+};
+
 template <class Callable> bool is_empty(const Callable &) noexcept
 {
     return false;
@@ -358,6 +387,13 @@ inline constexpr std::chrono::milliseconds forever = std::chrono::milliseconds::
 inline constexpr std::int64_t unlimited = ANTPOOL_UNLIMITED;
 /** An options::queue_capacity that grows with the tasks. */
 inline constexpr std::size_t unbounded = ANTPOOL_QUEUE_UNBOUNDED;
+
+/** Which tasks of a pool's queue are begun first: antpool_priority_t. */
+enum class priority : std::uint32_t {
+    normal = ANTPOOL_PRIORITY_NORMAL, /**< What a task has that was submitted without one. */
+    high = ANTPOOL_PRIORITY_HIGH,     /**< Before those. */
+    low = ANTPOOL_PRIORITY_LOW,       /**< After those. */
+};
 
 /**
  * What can be done with a pool, whoever owns it: the common part of pool and pool_view.
@@ -428,6 +464,45 @@ public:
     {
         return detail::place(detail::waiting_for{detail::milliseconds_of(timeout)}, handle_,
                              std::forward<Callable>(callable));
+    }
+
+    /**
+     * As submit(), with a priority, which counts while the task waits for a worker: antpool_submit_with_priority(). A
+     * callable larger than a pointer costs an allocation.
+     *
+     * @throws std::system_error as submit() does.
+     */
+    template <class Callable> void submit(priority level, Callable &&callable) const
+    {
+        detail::require(submit(std::nothrow, level, std::forward<Callable>(callable)),
+                        "antpool: submit");
+    }
+    /** The same, with the status as its result. Only the callable's own copy or move throws. */
+    template <class Callable>
+    status submit(std::nothrow_t, priority level, Callable &&callable) const
+        noexcept(detail::moves_quietly<Callable>)
+    {
+        return detail::place(detail::waiting_at{static_cast<std::uint32_t>(level)}, handle_,
+                             std::forward<Callable>(callable));
+    }
+    /** As try_submit(), with a priority: antpool_try_submit_with_priority(). @return false if the pool is full. */
+    template <class Callable>
+    [[nodiscard]] bool try_submit(priority level, Callable &&callable) const
+    {
+        return detail::succeeded(detail::place(detail::trying_at{static_cast<std::uint32_t>(level)},
+                                               handle_, std::forward<Callable>(callable)),
+                                 "antpool: try_submit");
+    }
+    /** As submit_for(), with a priority: antpool_submit_with_priority_timeout(). @return false as that. */
+    template <class Rep, class Period, class Callable>
+    [[nodiscard]] bool submit_for(priority level, std::chrono::duration<Rep, Period> timeout,
+                                  Callable &&callable) const
+    {
+        return detail::succeeded(
+            detail::place(detail::waiting_at_for{static_cast<std::uint32_t>(level),
+                                                 detail::milliseconds_of(timeout)},
+                          handle_, std::forward<Callable>(callable)),
+            "antpool: submit_for");
     }
 
     /**

@@ -22,7 +22,7 @@ use crate::hazard;
 #[cfg(not(loom))]
 use crate::loaded;
 use crate::observer::Observer;
-use crate::queue::Queue;
+use crate::queue::{Level, Queue};
 use crate::sanitizers;
 use crate::stats::{Counter, SharedCounter, Stats};
 use crate::sync::{AtomicU64, Mutex, Ordering, SpinWait, mutant, spin};
@@ -187,6 +187,30 @@ impl Pool {
         self.hand_over(task, hazard::index())
     }
 
+    /// The same for a task with a priority, as far as it waits for a worker.
+    #[cold]
+    pub(crate) fn submit_at(
+        &self,
+        task: Task,
+        policy: WaitPolicy,
+        level: Level,
+    ) -> Result<(), Error> {
+        let _errno = Errno::kept();
+        if !self.tries_to_accept() {
+            self.accept(policy)?;
+        }
+        if level != Level::Normal {
+            if let Err(error) = self.queue.prepare_levels() {
+                self.take_back();
+                return Err(error);
+            }
+        }
+        let push = |task| self.queue.push_at(task, level);
+        self.push_by(task, hazard::index(), push)?;
+        self.engine.task_pushed(self);
+        Ok(())
+    }
+
     /// Submits `count` tasks; returns how many were accepted.
     pub(crate) fn submit_batch(
         &self,
@@ -321,14 +345,24 @@ impl Pool {
 
     /// Puts an accepted task into the queue. If the system refuses memory, the task is not accepted any more.
     #[inline]
-    fn push(&self, mut task: Task, thread: Option<usize>) -> Result<(), Error> {
+    fn push(&self, task: Task, thread: Option<usize>) -> Result<(), Error> {
+        self.push_by(task, thread, |task| self.queue.push(task))
+    }
+
+    #[inline(always)]
+    fn push_by(
+        &self,
+        mut task: Task,
+        thread: Option<usize>,
+        push: impl FnOnce(Task) -> Result<(), Task>,
+    ) -> Result<(), Error> {
         // Counted before it is pushed, so that it cannot be completed before it counts as submitted.
         let count = self.submitted.add_one(thread);
         if !cfg!(loom) && count % SAMPLE == 0 {
             task.stamp(clock::now());
         }
         sanitizers::release(&self.submitted);
-        if self.queue.push(task).is_err() {
+        if push(task).is_err() {
             self.submitted.take_one_back(thread);
             self.take_back();
             return Err(Error::NoMemory);

@@ -10,6 +10,7 @@ use crate::admission::WaitPolicy;
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::pool::Pool;
+use crate::queue::Level;
 use crate::task::{COPY_MAX, Task, TaskFn};
 
 /// What a call does on a full pool.
@@ -190,7 +191,7 @@ pub(super) unsafe fn target<'a>(
 /// Up to `capacity` accepted tasks have a worker of their own by the time this returns:
 /// antpool_running() counts it, and a task that blocks for ever delays none of the others. Tasks beyond
 /// that (queue_capacity) wait for a worker. If one submit has returned before another begins, its
-/// task is started first. Callers that wait are served in the order in which they came, but callers that do
+/// task is started first; see also antpool_submit_with_priority(). Callers that wait are served in the order in which they came, but callers that do
 /// not have to wait may overtake one that does, a bounded number of times.
 ///
 /// # Parameters
@@ -291,6 +292,112 @@ pub unsafe extern "C" fn antpool_try_submit_copy(
 ) -> antpool_status_t {
     // SAFETY: the caller's promise.
     unsafe { submit_copy(pool, r#fn, data, size, Wait::Never) }
+}
+
+/// Which tasks of a pool's queue are begun first. Taken as a `uint32_t`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum antpool_priority_t {
+    /// What a task has that was submitted without one.
+    ANTPOOL_PRIORITY_NORMAL = 0,
+    /// Before those.
+    ANTPOOL_PRIORITY_HIGH = 1,
+    /// After those.
+    ANTPOOL_PRIORITY_LOW = 2,
+}
+
+/// # Safety
+/// `pool` is NULL or a live handle; `f` may be called with `arg`.
+unsafe fn submit_at(
+    pool: *mut antpool_t,
+    f: antpool_task_fn,
+    arg: *mut c_void,
+    priority: u32,
+    wait: Wait,
+) -> antpool_status_t {
+    use antpool_priority_t::{
+        ANTPOOL_PRIORITY_HIGH, ANTPOOL_PRIORITY_LOW, ANTPOOL_PRIORITY_NORMAL,
+    };
+    const NORMAL: u32 = ANTPOOL_PRIORITY_NORMAL as u32;
+    const HIGH: u32 = ANTPOOL_PRIORITY_HIGH as u32;
+    const LOW: u32 = ANTPOOL_PRIORITY_LOW as u32;
+    let level = match priority {
+        NORMAL => Level::Normal,
+        HIGH => Level::High,
+        LOW => Level::Low,
+        _ => return Error::InvalidArgument.into(),
+    };
+    let Some(f) = f else {
+        return Error::InvalidArgument.into();
+    };
+    // SAFETY: the caller's promise.
+    let pool = unsafe { Handle::keep(pool) };
+    pool.and_then(|pool| {
+        // SAFETY: the caller's promise.
+        let task = unsafe { Task::new(f, arg) };
+        pool.submit_at(task, wait.policy(&pool), level)
+    })
+    .into()
+}
+
+/// As antpool_submit(), with a priority: ANTPOOL_PRIORITY_HIGH, ANTPOOL_PRIORITY_NORMAL or ANTPOOL_PRIORITY_LOW. It orders
+/// the queue (queue_capacity): of the tasks that wait for a worker, one of a higher priority is begun first, and of one
+/// priority the one that was submitted first. Every 16th task that is taken from the queue is the oldest of the
+/// lowest priority that is there, so that none waits for ever.
+///
+/// A task for which there is a worker at once needs no priority, and does not interrupt anybody. Callers that wait for room are
+/// admitted in the order in which they came, whatever their priorities are. Other submits have ANTPOOL_PRIORITY_NORMAL, also
+/// those of groups, lanes and completions. The first task of another priority makes two more queues, which costs memory
+/// also with pre_alloc; from then on each task costs some nanoseconds more. A pool that never gets one pays nothing.
+///
+/// - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` or `fn` is NULL, or there is no such `priority`.
+/// - ANTPOOL_ERR_NO_MEMORY: the system refused memory for the task or for the queues.
+///
+/// # Safety
+/// As for antpool_submit().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn antpool_submit_with_priority(
+    pool: *mut antpool_t,
+    r#fn: antpool_task_fn,
+    arg: *mut c_void,
+    priority: u32,
+) -> antpool_status_t {
+    // SAFETY: the caller's promise.
+    unsafe { submit_at(pool, r#fn, arg, priority, Wait::AsConfigured) }
+}
+
+/// As antpool_submit_with_priority(), but never waits for room: a full pool returns ANTPOOL_ERR_OVERLOAD.
+///
+/// # Safety
+/// As for antpool_submit().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn antpool_try_submit_with_priority(
+    pool: *mut antpool_t,
+    r#fn: antpool_task_fn,
+    arg: *mut c_void,
+    priority: u32,
+) -> antpool_status_t {
+    // SAFETY: the caller's promise.
+    unsafe { submit_at(pool, r#fn, arg, priority, Wait::Never) }
+}
+
+/// As antpool_submit_with_priority(), but waits for room as antpool_submit_timeout() does.
+///
+/// # Safety
+/// As for antpool_submit().
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn antpool_submit_with_priority_timeout(
+    pool: *mut antpool_t,
+    r#fn: antpool_task_fn,
+    arg: *mut c_void,
+    priority: u32,
+    timeout_ms: u64,
+) -> antpool_status_t {
+    // SAFETY: the caller's promise.
+    unsafe { submit_at(pool, r#fn, arg, priority, Wait::UpTo(timeout_ms)) }
 }
 
 /// Submits `count` tasks of one function, with `args[0]`, `args[1]`, … as their arguments.

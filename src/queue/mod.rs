@@ -2,6 +2,7 @@
 //!
 //! Its room is admission's business: whoever pushes has had the task accepted.
 
+mod levels;
 #[cfg(all(test, loom))]
 mod models;
 mod segment;
@@ -15,26 +16,28 @@ use crossbeam_queue::ArrayQueue;
 use segments::Segments;
 
 use crate::error::Error;
-use crate::sync::{Ordering, StepWait, fence, looks, spin_loop};
+use crate::sync::{Ordering, StepWait, fence};
 use crate::task::Task;
 
-/// Accepted tasks that no worker has taken yet.
+pub(crate) use levels::{Level, Queue};
+
+/// Tasks in the order of their pushes.
 #[derive(Debug)]
-pub(crate) enum Queue {
+enum Fifo {
     /// Grows by segments of 63 tasks.
     Growing(Segments<Task>),
     /// Allocated in advance for as many tasks as can be accepted.
     Fixed(ArrayQueue<Task>),
 }
 
-impl Queue {
-    /// A queue that allocates as tasks come.
-    pub(crate) fn growing() -> Self {
+impl Fifo {
+    /// One that allocates as tasks come.
+    fn growing() -> Self {
         Self::Growing(Segments::new())
     }
 
-    /// A queue that never allocates again.
-    pub(crate) fn fixed(tasks: usize) -> Result<Self, Error> {
+    /// One that never allocates again.
+    fn fixed(tasks: usize) -> Result<Self, Error> {
         // ArrayQueue aborts where memory is short; so ask for as much first.
         let mut probe: Vec<(Task, usize)> = Vec::new();
         probe
@@ -47,7 +50,7 @@ impl Queue {
     /// Adds an accepted task, or gives it back if the system refuses the memory. What the caller reads after it with SeqCst is not older than what a thread
     /// wrote, with SeqCst too, before it found the queue empty (Q4).
     #[inline]
-    pub(crate) fn push(&self, task: Task) -> Result<(), Task> {
+    fn push(&self, task: Task) -> Result<(), Task> {
         match self {
             Self::Growing(queue) => queue.push(task),
             Self::Fixed(queue) => {
@@ -66,24 +69,16 @@ impl Queue {
 
     /// Takes the task that was added first.
     #[inline]
-    pub(crate) fn pop(&self) -> Option<Task> {
+    fn pop(&self) -> Option<Task> {
         match self {
             Self::Growing(queue) => queue.pop(),
             Self::Fixed(queue) => queue.pop(),
         }
     }
 
-    /// Looks for a task to take, this number of times.
-    pub(crate) fn pop_soon(&self, count: u32) -> Option<Task> {
-        (0..looks(count)).find_map(|_| {
-            spin_loop();
-            if self.is_empty() { None } else { self.pop() }
-        })
-    }
-
     /// About how many there are to take.
     #[cfg(not(loom))]
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         match self {
             Self::Growing(queue) => queue.len(),
             Self::Fixed(queue) => queue.len(),
@@ -92,7 +87,7 @@ impl Queue {
 
     /// Whether there is nothing to take.
     #[inline]
-    pub(crate) fn is_empty(&self) -> bool {
+    fn is_empty(&self) -> bool {
         match self {
             Self::Growing(queue) => queue.is_empty(),
             Self::Fixed(queue) => queue.is_empty(),
@@ -227,6 +222,7 @@ mod tests {
 
     #[test]
     fn a_fixed_queue_that_no_memory_holds_is_refused() {
+        assert_eq!(Fifo::fixed(usize::MAX / 2).err(), Some(Error::NoMemory));
         assert_eq!(Queue::fixed(usize::MAX / 2).err(), Some(Error::NoMemory));
     }
 }

@@ -1,11 +1,16 @@
 //! Every interleaving of a few pushes and pops. Each model shows the invariant of the README that it is
 //! named for; with `ANTPOOL_MUTANT` set to that name it has to fail.
 
+#![allow(unsafe_code, reason = "a task is a C function and its argument")]
+
+use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::segment::SLOTS;
 use super::segments::Segments;
+use super::{Level, Queue};
 use crate::sync::{AtomicUsize, Ordering, explore, fence_in_models};
+use crate::task::Task;
 
 /// A queue out of which this number of tasks has been taken already.
 fn queue(taken: usize) -> Arc<Segments<usize>> {
@@ -142,5 +147,93 @@ fn q5_a_ticket_comes_with_its_segment() {
         taken.extend(pops(&queue, 3));
         taken.sort_unstable();
         assert_eq!(taken, [10, 11, 20]);
+    });
+}
+
+unsafe extern "C-unwind" fn nothing(_: *mut c_void) {}
+
+/// A task that is known by a number.
+fn task(number: usize) -> Task {
+    // SAFETY: `nothing` may be called with anything.
+    unsafe { Task::new(nothing, std::ptr::without_provenance_mut(number)) }
+}
+
+fn push_at(queue: &Queue, number: usize, level: Level) {
+    queue.prepare_levels().expect("there is memory");
+    assert!(queue.push_at(task(number), level).is_ok());
+}
+
+fn pop(queue: &Queue) -> Option<usize> {
+    queue.pop().map(|mut task| task.arg().addr())
+}
+
+/// [Q6] A higher level first, in the order of the pushes; with the 16th pop the lowest.
+#[test]
+fn q6_a_higher_level_first_and_none_starves() {
+    explore(1, || {
+        let queue = Queue::growing();
+        assert!(queue.push(task(1)).is_ok());
+        push_at(&queue, 2, Level::Low);
+        (10..30).for_each(|number| push_at(&queue, number, Level::High));
+        push_at(&queue, 3, Level::Normal);
+        let taken: Vec<_> = std::iter::from_fn(|| pop(&queue)).collect();
+        let expected = (10..25).chain([2]).chain(25..30).chain([1, 3]);
+        assert!(taken.iter().copied().eq(expected), "{taken:?}");
+        assert!(queue.is_empty());
+    });
+}
+
+/// [Q6] Two who pop while high tasks come without end: one of them takes the low one.
+#[test]
+fn q6_a_low_task_is_taken_whoever_pops() {
+    explore(2, || {
+        let queue = Arc::new(Queue::growing());
+        push_at(&queue, 1, Level::Low);
+        (0..32).for_each(|_| push_at(&queue, 2, Level::High));
+        (0..14).for_each(|_| assert_eq!(pop(&queue), Some(2)));
+        let other = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || pop(&queue))
+        };
+        let taken = [pop(&queue), other.join().unwrap()];
+        assert!(taken.contains(&Some(1)), "{taken:?}");
+    });
+}
+
+/// [Q7] Two who push the first tasks with priorities: the levels are made once, and nothing is lost.
+#[test]
+fn q7_the_levels_are_made_once() {
+    explore(3, || {
+        let queue = Arc::new(Queue::growing());
+        let other = {
+            let queue = Arc::clone(&queue);
+            loom::thread::spawn(move || push_at(&queue, 1, Level::Low))
+        };
+        push_at(&queue, 2, Level::High);
+        other.join().unwrap();
+        assert_eq!(
+            [pop(&queue), pop(&queue), pop(&queue)],
+            [Some(2), Some(1), None]
+        );
+    });
+}
+
+/// [Q7] As Q4, with the first task that has a priority.
+#[test]
+fn q7_a_push_at_a_level_is_seen_or_sees() {
+    explore(3, || {
+        let queue = Arc::new(Queue::growing());
+        let sleeps = Arc::new(AtomicUsize::new(0));
+        let sleeper = {
+            let (queue, sleeps) = (Arc::clone(&queue), Arc::clone(&sleeps));
+            loom::thread::spawn(move || {
+                sleeps.store(1, Ordering::SeqCst);
+                fence_in_models();
+                !queue.is_empty()
+            })
+        };
+        push_at(&queue, 7, Level::Low);
+        let wakes = sleeps.load(Ordering::SeqCst) == 1;
+        assert!(sleeper.join().unwrap() || wakes, "the task is lost");
     });
 }

@@ -126,6 +126,10 @@ ROW(antpool_default,           1,         1,         1,      1,      () != NULL)
 ROW(antpool_submit,            OK,        DEADLOCK,  CLOSED, FORKED, (pool, nothing, NULL))
 ROW(antpool_try_submit,        OK,        OVERLOAD,  CLOSED, FORKED, (pool, nothing, NULL))
 ROW(antpool_submit_timeout,    OK,        TIMED_OUT, CLOSED, FORKED, (pool, nothing, NULL, 1))
+ROW(antpool_submit_with_priority, OK,     DEADLOCK,  CLOSED, FORKED, (pool, nothing, NULL, 1))
+ROW(antpool_try_submit_with_priority, OK, OVERLOAD,  CLOSED, FORKED, (pool, nothing, NULL, 1))
+ROW(antpool_submit_with_priority_timeout, OK, TIMED_OUT, CLOSED, FORKED,
+    (pool, nothing, NULL, 2, 1))
 ROW(antpool_submit_copy,       OK,        DEADLOCK,  CLOSED, FORKED, (pool, nothing, "", 1))
 ROW(antpool_try_submit_copy,   OK,        OVERLOAD,  CLOSED, FORKED, (pool, nothing, "", 1))
 ROW(antpool_submit_batch,      OK,        DEADLOCK,  CLOSED, FORKED,

@@ -166,6 +166,29 @@ SPEC(a_group_that_is_refused_memory_says_so_and_one_whose_tasks_are_has_none)
     spec_destroy(pool);
 }
 
+SPEC(a_first_priority_whose_queues_are_refused_memory_says_so_and_loses_nothing)
+{
+    needs_its_own_allocator();
+    gate_t gate = GATE_INIT;
+    count_t ran = COUNT_INIT;
+    antpool_t *pool = pool_with_a_queue(1);
+    spec_hold(pool, &gate, 1);
+    for (long more = 0; more < 2; more++) {
+        grant(more);
+        CHECK_STATUS(antpool_submit_with_priority(pool, count_task, &ran, ANTPOOL_PRIORITY_HIGH),
+                     ANTPOOL_ERR_NO_MEMORY);
+        CHECK_EQ(stats_of(pool).submitted, 1);
+        CHECK_EQ(stats_of(pool).queued, 0);
+    }
+    grant(-1);
+    CHECK_STATUS(antpool_submit_with_priority(pool, count_task, &ran, ANTPOOL_PRIORITY_HIGH),
+                 ANTPOOL_OK);
+    gate_open(&gate);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(count_get(&ran), 1);
+    spec_destroy(pool);
+}
+
 SPEC(a_lane_whose_place_is_refused_memory_has_no_task_more)
 {
     needs_its_own_allocator();

@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import signal
 import sys
 import threading
@@ -65,6 +66,35 @@ def test_as_many_tasks_run_at_once_as_there_are_workers():
             pool.submit(libc.pthread_barrier_wait, barrier)
         pool.wait()
         assert pool.stats().completed == 8
+
+
+def test_tasks_that_wait_are_begun_by_their_priority():
+    """One worker, held by a semaphore; each task writes its letter into a pipe."""
+    libc = ctypes.CDLL(None)
+    read_end, write_end = os.pipe()
+    held = ctypes.create_string_buffer(64)
+    assert libc.sem_init(held, 0, 0) == 0
+    begun = []
+
+    def note(letter):
+        os.write(write_end, bytes([letter]))
+
+    note_in_c = TASK(note)
+    with antpool.Pool(1, queue_capacity=10) as pool:
+        pool.submit(libc.sem_wait, held)
+        pool.submit_with_priority(note_in_c, ord("e"), priority="low")
+        pool.submit(note_in_c, ord("c"))
+        pool.submit_with_priority(note_in_c, ord("d"), priority="normal", timeout=1)
+        pool.try_submit_with_priority(note_in_c, ord("a"), priority="high")
+        pool.submit_with_priority(note_in_c, ord("b"), priority="high")
+        with pytest.raises(KeyError):
+            pool.submit_with_priority(note_in_c, ord("z"), priority="urgent")
+        libc.sem_post(held)
+        pool.wait()
+        begun = os.read(read_end, 10)
+    os.close(read_end)
+    os.close(write_end)
+    assert begun == b"abcde"
 
 
 def _switch_interval(seconds):

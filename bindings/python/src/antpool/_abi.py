@@ -17,6 +17,9 @@ DEADLOCK = 13
 #: What `Stats.rejected` counts: OVERLOAD, SPAWN, NO_MEMORY, DEADLOCK.
 REJECTIONS = frozenset({OVERLOAD, 11, 12, DEADLOCK})
 
+#: ``antpool_priority_t``.
+PRIORITIES = {"normal": 0, "high": 1, "low": 2}
+
 WAIT_FOREVER = 2**64 - 1
 UNLIMITED = -1
 QUEUE_UNBOUNDED = ctypes.c_size_t(-1).value
@@ -130,6 +133,12 @@ class _Calls:
         self.new_with_func = self._waits("new_with_func", c_int64, c_void_p, options, out)
         self.submit = self._waits("submit", pool, c_void_p, argument)
         self.submit_timeout = self._waits("submit_timeout", pool, c_void_p, argument, c_uint64)
+        self.submit_with_priority = self._waits(
+            "submit_with_priority", pool, c_void_p, argument, c_uint32
+        )
+        self.submit_with_priority_timeout = self._waits(
+            "submit_with_priority_timeout", pool, c_void_p, argument, c_uint32, c_uint64
+        )
         self.submit_copy = self._waits("submit_copy", pool, c_void_p, c_void_p, size)
         self.submit_batch = self._waits("submit_batch", pool, c_void_p, c_void_p, size, count)
         self.invoke = self._waits("invoke", pool, argument)
@@ -163,6 +172,9 @@ class _Calls:
         self.group_destroy = self._never("group_destroy", group)
 
         self.try_submit = self._never("try_submit", pool, c_void_p, argument)
+        self.try_submit_with_priority = self._never(
+            "try_submit_with_priority", pool, c_void_p, argument, c_uint32
+        )
         self.try_submit_copy = self._never("try_submit_copy", pool, c_void_p, c_void_p, size)
         self.try_submit_batch = self._never(
             "try_submit_batch", pool, c_void_p, c_void_p, size, count

@@ -8,6 +8,7 @@ from typing import Any, Callable, NoReturn, Optional, Sequence
 
 from . import _callbacks, _lifetime
 from ._abi import (
+    PRIORITIES,
     QUEUE_UNBOUNDED,
     UNLIMITED,
     Options,
@@ -172,6 +173,35 @@ class Pool:
         """As `submit`, but waits for room at most `timeout` seconds, then raises TimedOutError."""
         limit = _lifetime.milliseconds(timeout)
         check(calls.submit_timeout(self._handle, c_function(fn), arg, limit))
+
+    def submit_with_priority(
+        self,
+        fn: CFunction,
+        arg: CArgument = None,
+        *,
+        priority: str,
+        timeout: Optional[float] = None,
+    ) -> None:
+        """As `submit`, with a priority: ``"high"``, ``"normal"`` or ``"low"``.
+
+        It orders the tasks that wait for a worker. With `timeout` it waits for room as
+        `submit_timeout` does.
+        """
+        level = PRIORITIES[priority]
+        if timeout is None:
+            check(calls.submit_with_priority(self._handle, c_function(fn), arg, level))
+        else:
+            limit = _lifetime.milliseconds(timeout)
+            check(
+                calls.submit_with_priority_timeout(self._handle, c_function(fn), arg, level, limit)
+            )
+
+    def try_submit_with_priority(
+        self, fn: CFunction, arg: CArgument = None, *, priority: str
+    ) -> None:
+        """As `submit_with_priority`, but a full pool raises OverloadError at once."""
+        level = PRIORITIES[priority]
+        check(calls.try_submit_with_priority(self._handle, c_function(fn), arg, level))
 
     def submit_copy(self, fn: CFunction, data: Any) -> None:
         """As `submit`, with a copy of `data` as the argument.
