@@ -1602,7 +1602,8 @@ ANTPOOL_API bool antpool_is_closed(const struct antpool_t *pool);
  * ANTPOOL_STATS_INIT. Counters count since the pool was made.
  *
  * In each snapshot completed <= submitted and busy + idle = running. After antpool_wait() has returned
- * ANTPOOL_OK, and while nobody submits, completed = submitted.
+ * ANTPOOL_OK, and while nobody submits, completed = submitted. A task that fails is in `panicked` a moment before it is in
+ * `completed`.
  */
 typedef struct antpool_stats_t {
     /**

@@ -18,7 +18,8 @@ use crate::stats::Stats;
 /// ANTPOOL_STATS_INIT. Counters count since the pool was made.
 ///
 /// In each snapshot completed <= submitted and busy + idle = running. After antpool_wait() has returned
-/// ANTPOOL_OK, and while nobody submits, completed = submitted.
+/// ANTPOOL_OK, and while nobody submits, completed = submitted. A task that fails is in `panicked` a moment before it is in
+/// `completed`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct antpool_stats_t {

@@ -356,4 +356,40 @@ SPEC_FIBERS(a_carrier_that_is_held_while_its_pool_is_destroyed_is_reported_too)
     CHECK(strncmp(failures.line, "ended: the task ", 16) == 0);
 }
 
+static void block_once(void *unused)
+{
+    CHECK_STATUS(antpool_block(nothing, unused), ANTPOOL_OK);
+}
+
+static bool closes;
+
+static void *close_again_and_again(void *pool)
+{
+    while (__atomic_load_n(&closes, __ATOMIC_RELAXED)) {
+        const antpool_status_t status =
+            antpool_release_timeout((antpool_t *)pool, ANTPOOL_WAIT_FOREVER);
+        CHECK(status == ANTPOOL_OK || status == ANTPOOL_ERR_CLOSED ||
+              status == ANTPOOL_ERR_CANCELED);
+    }
+    return NULL;
+}
+
+/* Whoever closes a pool ends its threads for blocking calls, a moment after the last fiber; another may have opened the
+ * pool by then. */
+SPEC(a_pool_that_another_thread_opens_again_blocks_as_ever)
+{
+    antpool_t *pool = spec_pool(2, NULL);
+    __atomic_store_n(&closes, true, __ATOMIC_RELAXED);
+    pthread_t closer = spec_thread(close_again_and_again, pool);
+    for (size_t round = 0; round < spec_rounds(10000); round++) {
+        antpool_status_t status;
+        while ((status = antpool_submit(pool, block_once, NULL)) == ANTPOOL_ERR_CLOSED)
+            CHECK_STATUS(antpool_reboot(pool), ANTPOOL_OK);
+        CHECK_STATUS(status, ANTPOOL_OK);
+    }
+    __atomic_store_n(&closes, false, __ATOMIC_RELAXED);
+    spec_join(closer);
+    spec_destroy(pool);
+}
+
 SPEC_MAIN()

@@ -145,6 +145,19 @@ impl Blocking {
         Ok(Arc::clone(threads.pool.insert(made)))
     }
 
+    /// An unbounded queue has room: this does not wait.
+    fn submit(&self, task: Task) -> Result<(), Error> {
+        loop {
+            let threads = self.pool()?;
+            match threads.submit(task, WaitPolicy::Until(Deadline::NEVER)) {
+                // Another thread saw the end of the last fiber before this pool was opened again, and ends these threads
+                // now. The next call has others.
+                Err(Error::Closed) => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Calls `function(arg)` while the calling fiber waits. A message: the function failed.
     pub(super) fn call(
         &self,
@@ -152,7 +165,6 @@ impl Blocking {
         function: TaskFn,
         arg: *mut c_void,
     ) -> Result<Option<String>, Error> {
-        let threads = self.pool()?;
         let call = Arc::new(Call {
             function,
             arg,
@@ -164,13 +176,11 @@ impl Blocking {
         let counted = Arc::into_raw(Arc::clone(&call));
         // SAFETY: `run` takes a call, which is counted for it.
         let task = unsafe { Task::new(run, counted.cast_mut().cast()) };
-        // An unbounded queue has room: this does not wait.
-        if let Err(error) = threads.submit(task, WaitPolicy::Until(Deadline::NEVER)) {
+        if let Err(error) = self.submit(task) {
             // SAFETY: no task owns it.
             drop(unsafe { Arc::from_raw(counted) });
             return Err(error);
         }
-        drop(threads);
         let outcome = loop {
             call.done.park_until(Deadline::NEVER);
             if let Some(outcome) = call.ended.lock().take() {
@@ -195,7 +205,7 @@ impl Blocking {
         }
     }
 
-    /// Ends the threads. No fiber is left that could call.
+    /// Ends the threads. No fiber is left that could call, unless another thread has opened the pool again.
     pub(super) fn shut_down(&self) {
         let pool = self.0.lock().pool.take();
         if let Some(pool) = pool {
