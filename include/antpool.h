@@ -1049,10 +1049,9 @@ enum antpool_status_t antpool_lane_new(struct antpool_t *pool,
  * begins on the same worker, on the word of nobody else; after 64 in a row the worker first runs what waits in the queue of the
  * pool, and the lane goes to the end of that queue.
  *
- * For the pool, tasks in the lane are submitted and unfinished, as others are: antpool_wait() waits for them, and a release or a destroy lets
- * them run first. A pause holds them back. antpool_release_discard() discards those that have not begun,
- * each when a worker comes to it; a reboot before that lets them run. While a lane is never empty, a tune to fewer workers
- * does not take the workers of the lane away.
+ * For the pool, tasks in the lane are submitted and unfinished, as others are: antpool_wait() waits for them, and a release
+ * or a destroy lets them run first. A pause holds them back. antpool_release_discard() discards those that have not begun,
+ * each on a worker when its turn has come, also if the pool has been rebooted until then.
  *
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `lane` or `fn` is NULL.
  * - ANTPOOL_ERR_CANCELED: the lane is canceled, and no wait has found it empty since. Also on a closed pool.

@@ -25,7 +25,7 @@ use crate::observer::Observer;
 use crate::queue::{Level, Queue};
 use crate::sanitizers;
 use crate::stats::{Counter, SharedCounter, Stats};
-use crate::sync::{AtomicU64, Mutex, Ordering, SpinWait, mutant, spin};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, SpinWait, mutant, spin};
 use crate::task::{Task, TaskFn};
 use crate::tasks::Places;
 
@@ -62,6 +62,10 @@ pub(crate) struct Pool {
     discard: Mutex<Option<Option<TaskFn>>>,
     /// Tasks that were passed by, and not by workers.
     discarded: AtomicU64,
+    /// How often that was, for tasks in lanes.
+    discards: AtomicU32,
+    /// What was called the last time.
+    last_discard: Mutex<Option<TaskFn>>,
 }
 
 /// Starts this pool's workers.
@@ -120,6 +124,8 @@ impl Pool {
             submitted: SharedCounter::default(),
             discard: Mutex::new(None),
             discarded: AtomicU64::new(0),
+            discards: AtomicU32::new(0),
+            last_discard: Mutex::new(None),
         }))
     }
 
@@ -397,6 +403,21 @@ impl Pool {
         }
     }
 
+    /// If workers have to leave: puts `place`, which its worker would go on with, at the end of the queue. The worker then
+    /// finishes, and may be one of those.
+    #[cold]
+    pub(crate) fn puts_back(&self, place: &Task) -> bool {
+        if !mutant("L7.shrink") && !self.gate.accept_instead() {
+            return false;
+        }
+        if self.queue.push(*place).is_err() {
+            self.take_back();
+            return false;
+        }
+        self.engine.task_pushed(self);
+        true
+    }
+
     /// What a plain submit does on a full pool.
     #[inline]
     pub(crate) fn policy(&self) -> WaitPolicy {
@@ -610,6 +631,9 @@ impl Pool {
     pub(crate) fn release_and_discard(&self, discard: Option<TaskFn>) {
         let mut now = self.discard.lock();
         *now = Some(discard);
+        *self.last_discard.lock() = discard;
+        // ORDERING: Release pairs with the Acquire of `discards`: what is in a lane then finds the function.
+        self.discards.fetch_add(1, Ordering::Release);
         self.gate.discard();
         self.release();
     }
@@ -816,6 +840,15 @@ impl Places for Arc<Pool> {
 
     fn pushed(&self) {
         self.engine.task_pushed(self);
+    }
+
+    fn discards(&self) -> u32 {
+        // ORDERING: see `release_and_discard`.
+        self.discards.load(Ordering::Acquire)
+    }
+
+    fn last_discard(&self) -> Option<TaskFn> {
+        *self.last_discard.lock()
     }
 
     fn count_submitted(&self) {

@@ -205,6 +205,17 @@ impl Gate {
         }
     }
 
+    /// While workers have to leave, accepts a task in the place of one that its worker is about to finish, and that goes on in
+    /// the queue. For a moment it may be one more than the limit. False if nobody has to leave.
+    #[cold]
+    pub(crate) fn accept_instead(&self) -> bool {
+        // ORDERING: Relaxed; a hint, as for any worker that finishes a task.
+        let leaving = self.hints.load(Ordering::Relaxed) & (SURPLUS | METERED) != 0;
+        // ORDERING: [O1]
+        let more = |word: Word| (word.accepted() < TASKS_MAX).then(|| word.accept(1));
+        leaving && self.update(more).is_ok()
+    }
+
     /// Looks for room for no longer than workers take between a few empty tasks, and accepts one task if
     /// some shows. False at once where a worker could be started instead.
     pub(crate) fn spin_accept_briefly(&self) -> bool {

@@ -128,7 +128,7 @@ pub(crate) trait RunTask {
             } else {
                 None
             };
-            if !self.perform_tracked(place, discarded) {
+            if !self.perform_tracked(place, discarded) || self.pool().puts_back(place) {
                 return;
             }
             in_a_row += 1;

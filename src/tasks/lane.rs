@@ -40,6 +40,12 @@ pub(crate) trait Places {
     /// A place was pushed.
     fn pushed(&self);
 
+    /// How often it was closed so that tasks which have not begun never run.
+    fn discards(&self) -> u32;
+
+    /// What the arguments of those are given to, as the last of these calls said.
+    fn last_discard(&self) -> Option<TaskFn>;
+
     /// A task is about to wait in the lane.
     fn count_submitted(&self);
 
@@ -52,6 +58,8 @@ pub(crate) trait Places {
 struct Call {
     function: TaskFn,
     arg: *mut c_void,
+    /// How often the pool had discarded its tasks before.
+    discards: u32,
 }
 
 /// What is under the lane's lock.
@@ -163,7 +171,11 @@ impl<P: Places + 'static> Lane<P> {
         wait: P::Wait,
     ) -> Result<(), Error> {
         let _errno = Errno::kept();
-        let call = Call { function, arg };
+        let call = Call {
+            function,
+            arg,
+            discards: self.pool.discards(),
+        };
         let mut inner = self.inner.lock();
         if inner.canceled {
             return Err(Error::Canceled);
@@ -182,18 +194,26 @@ impl<P: Places + 'static> Lane<P> {
             return self.append_with_place(inner, call);
         }
         drop(inner);
-        self.pool.accept(wait)?;
+        let accepted = self.pool.accept(wait);
         let mut inner = self.inner.lock();
         let result = if inner.canceled {
             Err(Error::Canceled)
         } else if inner.places == self.limit && !mutant("L6") {
-            // [L6] Others were faster; theirs are enough.
-            self.append(&mut inner, call)
-        } else {
+            // [L6] Others were faster; theirs are enough, also if there was no room for one more.
+            if accepted.is_err() && self.pool.is_closed() {
+                Err(Error::Closed)
+            } else {
+                self.append(&mut inner, call)
+            }
+        } else if accepted.is_ok() {
             return self.append_with_place(inner, call);
+        } else {
+            accepted
         };
         drop(inner);
-        self.pool.give_back();
+        if accepted.is_ok() {
+            self.pool.give_back();
+        }
         result
     }
 
@@ -300,13 +320,19 @@ impl<P: Places + 'static> Lane<P> {
 impl<P: Places + 'static> Tracker for Lane<P> {
     fn begin(&self) -> Begin {
         let mut inner = self.inner.lock();
-        let Call { function, arg } = inner.begin();
-        // [L8] Under the lock of the cancel.
-        let canceled = inner.canceled && !mutant("L8");
+        let call = inner.begin();
+        // [L8] Under the lock of the cancel. A pool that is open again may have discarded it.
+        let canceled = if inner.canceled && !mutant("L8") {
+            Some(inner.discard)
+        } else if call.discards != self.pool.discards() {
+            Some(self.pool.last_discard())
+        } else {
+            None
+        };
         Begin::Call {
-            function,
-            arg,
-            canceled: canceled.then_some(inner.discard),
+            function: call.function,
+            arg: call.arg,
+            canceled,
         }
     }
 

@@ -13,7 +13,7 @@ use super::{Begin, Completions, Group, Lane, Outcome, Places, Tracker};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::sync::{AtomicUsize, Mutex, Ordering, advance, explore};
-use crate::task::Task;
+use crate::task::{Task, TaskFn};
 
 unsafe extern "C-unwind" fn discard(_: *mut c_void) {}
 
@@ -360,6 +360,14 @@ impl Places for Arc<Host> {
     }
 
     fn pushed(&self) {}
+
+    fn discards(&self) -> u32 {
+        0
+    }
+
+    fn last_discard(&self) -> Option<TaskFn> {
+        None
+    }
 
     fn count_submitted(&self) {}
 

@@ -272,6 +272,26 @@ SPEC(a_nonblocking_pool_refuses_a_lane_below_its_limit_and_no_other)
     end(pool);
 }
 
+SPEC(a_submit_that_finds_no_room_in_time_waits_in_the_lane_if_that_is_full_by_then)
+{
+    antpool_t *pool = pool_and_lane(1, 1, NULL);
+    gate_t others = GATE_INIT;
+    spec_hold(pool, &others, 1);
+    call_t first, second;
+    call_block_in(&first, call_lane_submit, pool, ANTPOOL_WAIT_FOREVER);
+    call_block_in(&second, call_lane_submit, pool, 1000 * (uint64_t)spec_slowness());
+    CHECK_STATUS(antpool_pause(pool),
+                 ANTPOOL_OK); /* The first one gets the room, and does not begin. */
+    gate_open(&others);
+    CHECK_STATUS(call_join(&first), ANTPOOL_OK);
+    CHECK_STATUS(call_join(&second), ANTPOOL_OK);
+    CHECK_EQ(antpool_lane_queued(lane), 2);
+    CHECK_STATUS(antpool_resume(pool), ANTPOOL_OK);
+    wait_for_lane();
+    CHECK_EQ(count_get(&ran), 2);
+    end(pool);
+}
+
 SPEC(many_submits_at_once_give_back_the_room_that_they_do_not_need)
 {
     antpool_t *pool = pool_and_lane(3, 1, NULL);
@@ -829,6 +849,56 @@ SPEC(a_release_that_discards_discards_what_waits_in_the_lane)
     submit(count_task, &ran);
     wait_for_lane();
     CHECK_EQ(count_get(&ran), 1);
+    end(pool);
+}
+
+SPEC(what_was_to_be_discarded_is_discarded_also_after_a_reboot)
+{
+    antpool_t *pool = pool_and_lane(2, 1, NULL);
+    submit(gate_task, &gate);
+    count_wait(&gate.arrived, 1);
+    for (int i = 0; i < 10; i++)
+        submit(count_task, &ran);
+    CHECK_STATUS(antpool_release_discard(pool, discard_any), ANTPOOL_OK);
+    CHECK_STATUS(antpool_reboot(pool), ANTPOOL_OK);
+    for (int i = 0; i < 5; i++)
+        submit(count_task, &ran);
+    gate_open(&gate);
+    wait_for_lane();
+    CHECK_EQ(count_get(&discarded), 10);
+    CHECK_EQ(count_get(&ran), 5);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(stats_of(pool).canceled, 10);
+    CHECK_EQ(stats_of(pool).completed, stats_of(pool).submitted);
+    end(pool);
+}
+
+SPEC(an_endless_lane_lets_a_pool_shrink_and_grow)
+{
+    antpool_t *pool = pool_and_lane(4, 3, NULL);
+    meeting_t meeting;
+    for (int i = 0; i < 3; i++)
+        submit(chain, NULL);
+    EVENTUALLY(antpool_running(pool) >= 3);
+    for (int round = 0; round < 3; round++) {
+        CHECK_STATUS(antpool_tune(pool, 1), ANTPOOL_OK);
+        EVENTUALLY(antpool_running(pool) == 1);
+        EVENTUALLY(antpool_lane_running(lane) <= 1);
+        const long before = count_get(&ran);
+        count_wait(&ran, before + 100);
+        CHECK_LE(antpool_lane_running(lane), 1);
+        CHECK_STATUS(antpool_tune(pool, 4), ANTPOOL_OK);
+        EVENTUALLY(antpool_running(pool) >= 3);
+    }
+    __atomic_store_n(&stop_chain, true, __ATOMIC_RELEASE);
+    wait_for_lane();
+    meeting_init(&meeting, 3);
+    for (int i = 0; i < 3; i++)
+        submit(meeting_task, &meeting);
+    wait_for_lane();
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_EQ(antpool_available(pool), 4);
+    CHECK_EQ(stats_of(pool).completed, stats_of(pool).submitted);
     end(pool);
 }
 

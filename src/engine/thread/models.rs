@@ -311,3 +311,26 @@ fn l7_a_place_in_exchange_is_seen() {
         pool.shut_down();
     });
 }
+
+/// [L7] A pool shrinks while a lane has tasks that wait: all of them run, and the worker that is left is one.
+#[test]
+fn l7_a_lane_lets_workers_go_that_have_to_leave() {
+    explore(1, || {
+        let (pool, shared) = (pool(2, 2, None), Shared::new());
+        let lane = Lane::make(Arc::clone(&pool), 1).expect("there is memory");
+        // SAFETY: it is destroyed last.
+        let its = unsafe { &*lane };
+        let arg = Arc::as_ptr(&shared).cast_mut().cast();
+        for _ in 0..2 {
+            let wait = WaitPolicy::Until(Deadline::NEVER);
+            its.submit(count, arg, wait).expect("it is open");
+        }
+        pool.tune(1).expect("it is not fixed");
+        pool.wait(Deadline::NEVER).expect("not inside a task");
+        assert_eq!((shared.runs(), pool.busy()), (2, 0));
+        // SAFETY: nobody uses it any more.
+        assert!(unsafe { Lane::destroy(lane) }.is_ok());
+        pool.shut_down();
+        assert_eq!(pool.running(), 0);
+    });
+}
