@@ -296,7 +296,7 @@ typedef enum antpool_status_t {
      */
     ANTPOOL_ERR_SPAWN = 11,
     /**
-     * The system refused memory.
+     * The system refused memory. Nothing has happened, and the call may be made again.
      */
     ANTPOOL_ERR_NO_MEMORY = 12,
     /**

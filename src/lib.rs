@@ -32,6 +32,7 @@ mod hazard;
 #[cfg(not(loom))]
 mod loaded;
 mod loops;
+mod memory;
 mod observer;
 #[cfg(not(loom))]
 mod poll;

@@ -21,6 +21,7 @@ use crate::fork;
 use crate::hazard;
 #[cfg(not(loom))]
 use crate::loaded;
+use crate::memory;
 use crate::observer::Observer;
 use crate::queue::{Level, Queue};
 use crate::sanitizers;
@@ -86,6 +87,7 @@ impl Pool {
     /// An open pool without workers.
     pub(crate) fn new(config: Config, observer: Arc<dyn Observer>) -> Result<Arc<Self>, Error> {
         config.check()?;
+        memory::check()?;
         fork::watch();
         #[cfg(not(loom))]
         loaded::stay();
@@ -296,6 +298,7 @@ impl Pool {
         if self.tries_to_accept() {
             return Ok(true);
         }
+        memory::check()?;
         let _errno = Errno::kept();
         match self
             .gate
@@ -319,6 +322,7 @@ impl Pool {
 
     #[cold]
     fn accept(&self, policy: WaitPolicy) -> Result<(), Error> {
+        memory::check()?;
         let waits = matches!(policy, WaitPolicy::Until(deadline) if !deadline.has_passed());
         // A fiber does not spin: its carrier has other fibers to run.
         let looks = waits && self.may_spin && Current::suspender().is_none();
@@ -537,6 +541,7 @@ impl Pool {
 
     /// Changes the capacity.
     pub(crate) fn tune(&self, capacity: usize) -> Result<(), Error> {
+        memory::check()?;
         let _errno = Errno::kept();
         self.gate.tune(capacity, &Spawner(self))?;
         if !self.config.fibers {
@@ -705,6 +710,7 @@ impl Pool {
 
     /// Opens it again.
     pub(crate) fn reboot(&self) -> Result<(), Error> {
+        memory::check()?;
         let _errno = Errno::kept();
         // Whoever takes tasks to discard them has the lock: what is accepted after this is not among them.
         let mut discard = self.discard.lock();

@@ -418,8 +418,8 @@ fn admission_knows_neither_threads_nor_the_pool() {
 
 #[test]
 fn only_sync_chooses_what_threads_synchronise_with() {
-    // What a model has no part in: which process this is, and the handles of the C layer.
-    let apart = ["fork.rs", "ffi/handle.rs"];
+    // What a model has no part in: which process this is, its memory, and the handles of the C layer.
+    let apart = ["fork.rs", "memory.rs", "ffi/handle.rs"];
     for (file, lines) in sources() {
         let chooses = file.starts_with("sync/") || apart.contains(&file.as_str());
         for means in [

@@ -36,7 +36,7 @@ pub enum antpool_status_t {
     ANTPOOL_ERR_INVALID_POOL_COUNT = 10,
     /// The system refused a thread, and there is no worker that could take the task.
     ANTPOOL_ERR_SPAWN = 11,
-    /// The system refused memory.
+    /// The system refused memory. Nothing has happened, and the call may be made again.
     ANTPOOL_ERR_NO_MEMORY = 12,
     /// The call could only have waited for itself.
     ANTPOOL_ERR_DEADLOCK = 13,

@@ -9,9 +9,9 @@ use std::ptr;
 
 use super::Fifo;
 use crate::error::Error;
+use crate::memory::try_box;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, looks, mutant, spin_loop};
 use crate::task::Task;
-use crate::tasks::try_box;
 
 /// One pop of this number begins at the lowest level.
 const TURN: u64 = 16;

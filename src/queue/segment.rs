@@ -5,10 +5,10 @@
     reason = "a slot is written and read by whoever holds its ticket"
 )]
 
-use std::alloc::{Layout, alloc};
 use std::mem::MaybeUninit;
 use std::ptr;
 
+use crate::memory;
 use crate::sync::{AtomicPtr, AtomicU32, Ordering, StepWait, UnsafeCell, mutant};
 
 /// Slots of a segment.
@@ -74,12 +74,6 @@ pub(super) struct Segment<T> {
 impl<T: Copy> Segment<T> {
     /// An empty one; `None` if the system refuses the memory.
     pub(super) fn new() -> Option<Box<Self>> {
-        let layout = Layout::new::<Self>();
-        // SAFETY: a segment is not empty.
-        let place: *mut Self = unsafe { alloc(layout) }.cast();
-        if place.is_null() {
-            return None;
-        }
         let segment = Self {
             slots: std::array::from_fn(|_| Slot {
                 value: UnsafeCell::new(MaybeUninit::uninit()),
@@ -87,10 +81,7 @@ impl<T: Copy> Segment<T> {
             }),
             next: AtomicPtr::new(ptr::null_mut()),
         };
-        // SAFETY: just allocated for one segment.
-        unsafe { place.write(segment) };
-        // SAFETY: allocated as a box is, and written.
-        Some(unsafe { Box::from_raw(place) })
+        memory::try_box(segment).ok()
     }
 
     /// Whether every task that was in it has been taken out: nobody looks at it any more (Q3).

@@ -10,12 +10,13 @@ use std::ffi::c_void;
 use std::ptr::{self, NonNull};
 
 use super::waiters::{self, Waiters};
-use super::{Begin, Outcome, Tracker, try_box};
+use super::{Begin, Outcome, Tracker};
 use crate::clock::Deadline;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::event_fd::EventFd;
 use crate::fork;
+use crate::memory::try_box;
 use crate::sync::{Mutex, MutexGuard, mutant};
 
 /// One submit, from its beginning to its delivery.

@@ -3,12 +3,13 @@
 #![allow(unsafe_code, reason = "a group is freed by whoever destroys it")]
 
 use super::waiters::{self, Waiters};
-use super::{Begin, Outcome, Tracker, try_box};
+use super::{Begin, Outcome, Tracker};
 use crate::clock::Deadline;
 use crate::current::Current;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::fork;
+use crate::memory::try_box;
 use crate::sanitizers;
 use crate::sync::{AtomicU64, Mutex, Ordering, SpinWait, UnsafeCell, can_spin, mutant, spin};
 use crate::task::TaskFn;

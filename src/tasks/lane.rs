@@ -6,12 +6,13 @@ use std::collections::VecDeque;
 use std::ffi::c_void;
 
 use super::waiters::{self, Waiters};
-use super::{Begin, Outcome, Tracker, try_box};
+use super::{Begin, Outcome, Tracker};
 use crate::clock::Deadline;
 use crate::current::Current;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::fork;
+use crate::memory::try_box;
 use crate::sync::{
     AtomicU32, Mutex, MutexGuard, Ordering, SpinWait, UnsafeCell, can_spin, mutant, spin,
 };

@@ -12,7 +12,6 @@ mod waiters;
 
 use std::ffi::c_void;
 
-use crate::error::Error;
 use crate::task::TaskFn;
 
 pub(crate) use completions::Completions;
@@ -61,14 +60,4 @@ pub(crate) trait Tracker {
 
     /// Whether the running task has been asked to stop.
     fn is_asked_to_stop(&self) -> bool;
-}
-
-/// The value on the heap, if the system grants the memory.
-pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
-    let mut one = Vec::new();
-    one.try_reserve_exact(1).map_err(|_| Error::NoMemory)?;
-    one.push(value);
-    let one = Box::into_raw(one.into_boxed_slice());
-    // SAFETY: a slice of one lies in memory as its element does.
-    Ok(unsafe { Box::from_raw(one.cast()) })
 }

@@ -11,12 +11,13 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 
 use super::waiters::{self, Waiters};
-use super::{Begin, Outcome, Tracker, try_box};
+use super::{Begin, Outcome, Tracker};
 use crate::clock::Deadline;
 use crate::current::Current;
 use crate::errno::Errno;
 use crate::error::Error;
 use crate::fork;
+use crate::memory::try_box;
 use crate::sync::{AtomicUsize, Mutex, Ordering, mutant};
 
 /// Where a task is in its life.

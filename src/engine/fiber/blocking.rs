@@ -12,6 +12,7 @@ use crate::clock::Deadline;
 use crate::config::Config;
 use crate::current::Current;
 use crate::error::Error;
+use crate::memory;
 use crate::observer::{Failure, Observer};
 use crate::pool::Pool;
 use crate::suspend::Parker;
@@ -147,6 +148,7 @@ impl Blocking {
 
     /// An unbounded queue has room: this does not wait.
     fn submit(&self, task: Task) -> Result<(), Error> {
+        memory::check()?;
         loop {
             let threads = self.pool()?;
             match threads.submit(task, WaitPolicy::Until(Deadline::NEVER)) {
