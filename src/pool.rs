@@ -199,7 +199,7 @@ impl Pool {
     #[cold]
     pub(crate) fn submit_at(
         &self,
-        task: Task,
+        mut task: Task,
         policy: WaitPolicy,
         level: Level,
     ) -> Result<(), Error> {
@@ -213,8 +213,11 @@ impl Pool {
                 return Err(error);
             }
         }
-        let push = |task| self.queue.push_at(task, level);
-        self.push_by(task, hazard::index(), push)?;
+        let thread = hazard::index();
+        self.count(&mut task, thread);
+        if self.queue.push_at(task, level).is_err() {
+            return Err(self.is_not_pushed(thread));
+        }
         self.engine.task_pushed(self);
         Ok(())
     }
@@ -355,29 +358,30 @@ impl Pool {
 
     /// Puts an accepted task into the queue. If the system refuses memory, the task is not accepted any more.
     #[inline]
-    fn push(&self, task: Task, thread: Option<usize>) -> Result<(), Error> {
-        self.push_by(task, thread, |task| self.queue.push(task))
+    fn push(&self, mut task: Task, thread: Option<usize>) -> Result<(), Error> {
+        self.count(&mut task, thread);
+        if self.queue.push(task).is_err() {
+            return Err(self.is_not_pushed(thread));
+        }
+        Ok(())
     }
 
+    /// Counts a task before it is pushed, so that it cannot be completed before it counts as submitted.
     #[inline(always)]
-    fn push_by(
-        &self,
-        mut task: Task,
-        thread: Option<usize>,
-        push: impl FnOnce(Task) -> Result<(), Task>,
-    ) -> Result<(), Error> {
-        // Counted before it is pushed, so that it cannot be completed before it counts as submitted.
+    fn count(&self, task: &mut Task, thread: Option<usize>) {
         let count = self.submitted.add_one(thread);
         if !cfg!(loom) && count % SAMPLE == 0 {
             task.stamp(clock::now());
         }
         sanitizers::release(&self.submitted);
-        if push(task).is_err() {
-            self.submitted.take_one_back(thread);
-            self.take_back();
-            return Err(Error::NoMemory);
-        }
-        Ok(())
+    }
+
+    /// The queue got no memory for a task that was counted.
+    #[cold]
+    fn is_not_pushed(&self, thread: Option<usize>) -> Error {
+        self.submitted.take_one_back(thread);
+        self.take_back();
+        Error::NoMemory
     }
 
     /// Gives back the place of an accepted task that could not be pushed.
