@@ -39,7 +39,11 @@ static size_t submit_some(unsigned *seed, size_t first, size_t most)
     void *args[LONGEST_BATCH];
     size_t count = 1, accepted = 0;
     antpool_status_t status;
-    switch (random_below(seed, 8)) {
+    switch (random_below(seed, 9)) {
+    case 8:
+        status = antpool_submit_with_priority(soak.pool, run, &soak.runs[first],
+                                              random_below(seed, ANTPOOL_PRIORITY_LOW + 1));
+        break;
     case 0: status = antpool_try_submit(soak.pool, run, &soak.runs[first]); break;
     case 1:
         status = antpool_submit_timeout(soak.pool, run, &soak.runs[first], random_below(seed, 2));
