@@ -3,6 +3,8 @@
 
 #include "child.h"
 
+#include <malloc.h>
+
 static antpool_lane_t *lane;
 static gate_t gate = GATE_INIT;
 static count_t ran = COUNT_INIT, discarded = COUNT_INIT, handled = COUNT_INIT;
@@ -389,7 +391,26 @@ SPEC_FIBERS(an_endless_lane_lets_other_fibers_of_its_carrier_go_on)
     end(pool);
 }
 
-/* A million lanes take what the header says. */
+SPEC(an_empty_lane_takes_less_than_256_bytes)
+{
+    antpool_t *pool = pool_and_lane(1, 1, NULL);
+    CHECK_LE(malloc_usable_size(lane), 200);
+    struct mallinfo2 before = mallinfo2();
+    enum { LANES = 10000 };
+    static antpool_lane_t *lanes[LANES];
+    for (int i = 0; i < LANES; i++) {
+        CHECK_STATUS(antpool_lane_new(pool, 1, &lanes[i]), ANTPOOL_OK);
+        CHECK_STATUS(antpool_lane_submit(lanes[i], nothing, NULL), ANTPOOL_OK);
+        CHECK_STATUS(antpool_lane_wait(lanes[i]), ANTPOOL_OK);
+    }
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    struct mallinfo2 after = mallinfo2(); /* Sanitizers and valgrind say 0. */
+    CHECK_LE((after.uordblks - before.uordblks) / LANES, 255);
+    for (int i = 0; i < LANES; i++)
+        CHECK_STATUS(antpool_lane_destroy(lanes[i]), ANTPOOL_OK);
+    end(pool);
+}
+
 SPEC(many_lanes_on_one_pool)
 {
     enum { LANES = 10000 };

@@ -39,6 +39,7 @@ from ._errors import (
 )
 from ._executor import Executor
 from ._group import Group
+from ._lane import Lane
 from ._pool import Pool
 
 __version__ = "0.1.0"
@@ -62,6 +63,7 @@ __all__ = [
     "InvalidPoolIndexError",
     "InvalidPreallocError",
     "InvalidStrategyError",
+    "Lane",
     "NoFunctionError",
     "NoMemoryError",
     "OverloadError",

@@ -127,6 +127,7 @@ class _Calls:
         self._keeping = ctypes.PyDLL(self._giving_way._name)
 
         size, pool, group, argument = c_size_t, c_void_p, c_void_p, c_void_p
+        lane = c_void_p
         options, out, count = POINTER(Options), POINTER(c_void_p), POINTER(c_size_t)
 
         self.new = self._waits("new", c_int64, options, out)
@@ -170,6 +171,18 @@ class _Calls:
         self.group_done = self._never("group_done", group)
         self.group_cancel = self._never("group_cancel", group, c_void_p)
         self.group_destroy = self._never("group_destroy", group)
+
+        self.lane_new = self._waits("lane_new", pool, size, out)
+        self.lane_submit = self._waits("lane_submit", lane, c_void_p, argument)
+        self.lane_submit_timeout = self._waits(
+            "lane_submit_timeout", lane, c_void_p, argument, c_uint64
+        )
+        self.lane_wait_timeout = self._waits("lane_wait_timeout", lane, c_uint64)
+        self.try_lane_submit = self._never("try_lane_submit", lane, c_void_p, argument)
+        self.lane_running = self._never("lane_running", lane, result=c_int64)
+        self.lane_queued = self._never("lane_queued", lane, result=c_int64)
+        self.lane_cancel = self._never("lane_cancel", lane, c_void_p)
+        self.lane_destroy = self._never("lane_destroy", lane)
 
         self.try_submit = self._never("try_submit", pool, c_void_p, argument)
         self.try_submit_with_priority = self._never(

@@ -19,6 +19,7 @@ from ._abi import (
 from ._callbacks import Callbacks, Failure
 from ._errors import ClosedError, ForkedError, InvalidArgumentError, check, error
 from ._group import CArgument, CFunction, Group, c_function
+from ._lane import Lane
 
 
 class Pool:
@@ -261,6 +262,10 @@ class Pool:
     def group(self) -> Group:
         """A new group: tasks of this pool that are waited for and canceled together."""
         return Group(self)
+
+    def lane(self, limit: int = 1) -> Lane:
+        """A new lane: tasks of this pool that begin in order, at most `limit` at a time."""
+        return Lane(self, limit)
 
     @property
     def capacity(self) -> int:
