@@ -189,7 +189,7 @@
  *   worker_index                 the worker's      -                 usual
  *   worker_index_limit           usual             usual             as it was
  *   status_name, status_message, usual             usual             usual
- *     version, usable_cpus,
+ *     version, usable_cpus, metrics,
  *     options_init
  */
 
@@ -1693,11 +1693,32 @@ typedef struct antpool_stats_t {
      * Tasks that were sampled: the first of each submitting thread, and then one in 64.
      */
     uint64_t queue_time_samples;
+    /**
+     * The same by powers of two: how many of them waited for less than 64 ns, less than 128 ns and so on; the last for
+     * 2^36 ns, which is about 69 s, or longer. Each is in one of them.
+     */
+    uint64_t queue_time_counts[32];
+    /**
+     * Nanoseconds that the sampled tasks ran, summed. A task that ended its thread is not in it.
+     */
+    uint64_t run_time_total_ns;
+    /**
+     * The longest of them.
+     */
+    uint64_t run_time_max_ns;
+    /**
+     * How many of the sampled tasks have ended.
+     */
+    uint64_t run_time_samples;
+    /**
+     * The same by powers of two, as `queue_time_counts`.
+     */
+    uint64_t run_time_counts[32];
 } antpool_stats_t;
 
 /** Defaults for an antpool_stats_t: `antpool_stats_t s = ANTPOOL_STATS_INIT;` */
 #define ANTPOOL_STATS_INIT \
-    { sizeof(antpool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(antpool_stats_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, {0} }
 
 /**
  * Takes one consistent snapshot of the pool. Works on a closed pool; never waits for a task.
@@ -1739,6 +1760,24 @@ ANTPOOL_API
 ANTPOOL_MUST_USE
 enum antpool_status_t antpool_dump(const struct antpool_t *pool,
                                    int fd);
+
+/**
+ * Writes the figures of every pool of this process to the descriptor `fd`, in the OpenMetrics text format, which
+ * Prometheus reads: what antpool_get_stats() gives, with the name of the pool and a number that no other pool has as the
+ * labels `pool` and `id`, and the sampled times as histograms in seconds. A pool is in it from when it was made until it is
+ * destroyed, at most 4096 of them at a time.
+ *
+ * No pool is locked while it writes, so a reader that is slow delays nobody else. It waits for no task. It allocates. May be called from any
+ * thread, also inside a task, where it blocks the carrier if `fd` blocks.
+ *
+ * In a forked child it writes the pools that the child has made.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` cannot be written to.
+ * - ANTPOOL_ERR_TIMED_OUT: `fd` does not block, and had no room for a second.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_metrics(int fd);
 
 /**
  * What every antpool_worker_index() of the pool is below: the size of a table with an entry for each worker. 0

@@ -33,6 +33,8 @@ mod hazard;
 mod loaded;
 mod loops;
 mod memory;
+#[cfg(not(loom))]
+mod metrics;
 mod observer;
 #[cfg(not(loom))]
 mod poll;

@@ -25,7 +25,7 @@ use crate::memory;
 use crate::observer::Observer;
 use crate::queue::{Level, Queue};
 use crate::sanitizers;
-use crate::stats::{Counter, SharedCounter, Stats};
+use crate::stats::{Counter, Histogram, SharedCounter, Stats};
 use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, SpinWait, mutant, spin};
 use crate::task::{Task, TaskFn};
 use crate::tasks::Places;
@@ -58,6 +58,9 @@ pub(crate) struct Pool {
     /// Bodies of loops that failed on their callers.
     panicked: Counter,
     submitted: SharedCounter,
+    /// Of sampled tasks.
+    queue_time: Histogram,
+    run_time: Histogram,
     /// While tasks that have not begun do not run: what is called with their arguments instead, if anything.
     /// Under this lock a task is taken to be discarded, and the pool opened again.
     discard: Mutex<Option<Option<TaskFn>>>,
@@ -124,6 +127,8 @@ impl Pool {
             timed_out: Counter::default(),
             panicked: Counter::default(),
             submitted: SharedCounter::default(),
+            queue_time: Histogram::default(),
+            run_time: Histogram::default(),
             discard: Mutex::new(None),
             discarded: AtomicU64::new(0),
             discards: AtomicU32::new(0),
@@ -313,6 +318,16 @@ impl Pool {
         }
     }
 
+    /// How long sampled tasks were queued.
+    pub(crate) fn queue_time(&self) -> &Histogram {
+        &self.queue_time
+    }
+
+    /// How long sampled tasks ran.
+    pub(crate) fn run_time(&self) -> &Histogram {
+        &self.run_time
+    }
+
     /// Tasks that were ever accepted.
     pub(crate) fn submitted(&self) -> u64 {
         self.submitted.get()
@@ -495,8 +510,15 @@ impl Pool {
             purged: snapshot.counts.purged,
             lost: snapshot.counts.lost,
             spawn_failures: snapshot.counts.spawn_failures,
-            ..stats
+            queue_time: self.queue_time.times(),
+            run_time: self.run_time.times(),
         }
+    }
+
+    /// Its name, as the options have it.
+    #[cfg(not(loom))]
+    pub(crate) fn name(&self) -> &std::ffi::CStr {
+        &self.config.name
     }
 
     /// Writes what it is doing. `name` is that of the pool.

@@ -29,9 +29,57 @@ pub(crate) struct Stats {
     pub(crate) purged: u64,
     pub(crate) lost: u64,
     pub(crate) spawn_failures: u64,
-    pub(crate) queue_time_total_ns: u64,
-    pub(crate) queue_time_max_ns: u64,
-    pub(crate) queue_time_samples: u64,
+    pub(crate) queue_time: Times,
+    pub(crate) run_time: Times,
+}
+
+/// The buckets of a histogram.
+pub(crate) const BUCKETS: usize = 32;
+/// Times below 2^6 ns, which clocks do not tell apart, are in the first bucket.
+const FIRST_BUCKET: u32 = 6;
+
+/// What a [`Histogram`] has recorded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    pub(crate) total_ns: u64,
+    pub(crate) max_ns: u64,
+    pub(crate) samples: u64,
+    /// By powers of two: each bucket has times twice as long as the one before, the last all longer ones.
+    pub(crate) counts: [u64; BUCKETS],
+}
+
+/// Times of sampled tasks, which any thread adds to.
+#[derive(Debug, Default)]
+pub(crate) struct Histogram {
+    total_ns: AtomicU64,
+    max_ns: AtomicU64,
+    /// A model has no times.
+    counts: [AtomicU64; if cfg!(loom) { 1 } else { BUCKETS }],
+}
+
+impl Histogram {
+    pub(crate) fn record(&self, time: Duration) {
+        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let bucket =
+            (u64::BITS - nanoseconds.leading_zeros()).saturating_sub(FIRST_BUCKET) as usize;
+        let last = self.counts.len() - 1;
+        // ORDERING: Relaxed; figures for people.
+        self.total_ns.fetch_add(nanoseconds, Ordering::Relaxed);
+        self.max_ns.fetch_max(nanoseconds, Ordering::Relaxed);
+        self.counts[bucket.min(last)].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        let mut times = Times::default();
+        for (count, shown) in self.counts.iter().zip(&mut times.counts) {
+            // ORDERING: Relaxed, here and below; as above.
+            *shown = count.load(Ordering::Relaxed);
+            times.samples += *shown;
+        }
+        times.total_ns = self.total_ns.load(Ordering::Relaxed);
+        times.max_ns = self.max_ns.load(Ordering::Relaxed);
+        times
+    }
 }
 
 /// A counter that one thread writes at a time and any thread reads.
@@ -53,12 +101,6 @@ impl Counter {
     pub(crate) fn count_shared(&self) {
         // ORDERING: Relaxed; a figure for people.
         self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Raises it to `value` if it is lower.
-    fn raise(&self, value: u64) {
-        // ORDERING: Relaxed; a figure for people.
-        self.0.fetch_max(value, Ordering::Relaxed);
     }
 
     /// Its value.
@@ -123,9 +165,6 @@ pub(crate) struct WorkerCounts {
     function: AtomicUsize,
     /// The processor's count when that task began.
     since: AtomicU64,
-    queue_time_total_ns: Counter,
-    queue_time_max_ns: Counter,
-    queue_time_samples: Counter,
 }
 
 impl WorkerCounts {
@@ -178,14 +217,6 @@ impl WorkerCounts {
             .store(before.wrapping_add(1), Ordering::Release);
     }
 
-    /// Notes how long a sampled task was queued.
-    pub(crate) fn queued_for(&self, time: Duration) {
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        self.queue_time_total_ns.add(nanoseconds);
-        self.queue_time_max_ns.raise(nanoseconds);
-        self.queue_time_samples.add(1);
-    }
-
     /// Adds what was counted here to `stats`.
     pub(crate) fn add_to(&self, stats: &mut Stats) {
         // ORDERING: Acquire pairs with the Release of `complete_one`: whoever sees a task completed sees it
@@ -193,8 +224,5 @@ impl WorkerCounts {
         stats.completed += self.completed.0.load(Ordering::Acquire);
         stats.panicked += self.panicked.get();
         stats.canceled += self.canceled.get();
-        stats.queue_time_total_ns += self.queue_time_total_ns.get();
-        stats.queue_time_max_ns = stats.queue_time_max_ns.max(self.queue_time_max_ns.get());
-        stats.queue_time_samples += self.queue_time_samples.get();
     }
 }

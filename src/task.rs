@@ -186,6 +186,11 @@ impl Task {
         self.stamp |= u64::try_from(now.as_nanos()).unwrap_or(0) & !MARKS;
     }
 
+    /// It is not sampled any more.
+    pub(crate) fn forget_stamp(&mut self) {
+        self.stamp &= MARKS;
+    }
+
     /// When it was accepted, if it is sampled.
     pub(crate) fn accepted_at(&self) -> Option<Duration> {
         match self.stamp & !MARKS {

@@ -1,6 +1,8 @@
 //! What every kind of worker owes a task: to run it to its end, to report how it failed, and to
 //! survive what its callbacks do.
 
+use std::time::Duration;
+
 use crate::capture::{self, Loses};
 use crate::clock;
 use crate::current::Current;
@@ -98,11 +100,8 @@ pub(crate) trait RunTask {
                 self.perform_tracked(task, self.pool().discard());
                 return;
             }
-            if task.tracker().is_some() {
-                self.perform_tracked(task, None);
-                return;
-            }
-            self.note_queued(task);
+            self.perform_tracked(task, None);
+            return;
         }
         FloatControl::reset();
         self.pool().task_begins();
@@ -128,7 +127,10 @@ pub(crate) trait RunTask {
             } else {
                 None
             };
-            if !self.perform_tracked(place, discarded) || self.pool().puts_back(place) {
+            let goes_on = self.perform_tracked(place, discarded);
+            // The time of its first task is no other's.
+            place.forget_stamp();
+            if !goes_on || self.pool().puts_back(place) {
                 return;
             }
             in_a_row += 1;
@@ -159,14 +161,14 @@ pub(crate) trait RunTask {
         self.perform(task);
     }
 
-    /// The same for a task whose life is tracked, or which the pool discards: then with what is called instead. True
+    /// The same for a task that is sampled, or whose life is tracked, or which the pool discards: then with what is called instead. True
     /// if its place is for another task of its tracker.
     #[inline(never)]
     fn perform_tracked(&self, task: &mut Task, discarded: Option<Option<TaskFn>>) -> bool
     where
         Self: Sized,
     {
-        self.note_queued(task);
+        let sampled = self.note_queued(task);
         self.current().set_tracker(task.tracker());
         let tracker = Current::tracker();
         let mut begin = tracker.map_or(Begin::Run, Tracker::begin);
@@ -202,6 +204,11 @@ pub(crate) trait RunTask {
         self.pool().task_begins();
         let (function, arg) = (task.function(), task.arg());
         let ended = capture::run(function, arg, &InTask(self, task));
+        if let Some(begun) = sampled {
+            self.pool()
+                .run_time()
+                .record(clock::now().saturating_sub(begun));
+        }
         if ended.is_err() || self.current().is_marked() {
             outcome = Outcome::Failed;
             self.failed(task, ended);
@@ -209,12 +216,14 @@ pub(crate) trait RunTask {
         self.current().end_tracked(outcome)
     }
 
-    #[cold]
-    fn note_queued(&self, task: &Task) {
-        if let Some(accepted) = task.accepted_at() {
-            self.counts()
-                .queued_for(clock::now().saturating_sub(accepted));
-        }
+    /// If the task is sampled: notes how long it was queued. When that was.
+    fn note_queued(&self, task: &Task) -> Option<Duration> {
+        let accepted = task.accepted_at()?;
+        let now = clock::now();
+        self.pool()
+            .queue_time()
+            .record(now.saturating_sub(accepted));
+        Some(now)
     }
 
     /// The first message stands, also if a panic followed.

@@ -51,6 +51,8 @@ impl Handle {
         let pool = Pool::new(config, observer)?;
         handle.pool = AtomicPtr::new(Arc::as_ptr(&pool).cast_mut());
         handle.made = Some(Arc::clone(&pool));
+        #[cfg(not(loom))]
+        crate::metrics::register(&pool);
         match pool.start_min_workers() {
             Ok(()) => Ok(handle),
             Err(error) => {
@@ -169,6 +171,9 @@ impl Handle {
             pool.shut_down();
             // SAFETY: `fresh` was counted above and nobody else has seen it.
             drop(unsafe { Arc::from_raw(fresh) });
+        } else {
+            #[cfg(not(loom))]
+            crate::metrics::register(&pool);
         }
         Ok(())
     }

@@ -44,7 +44,7 @@ pub use multi::*;
 pub use options::{antpool_options_init, antpool_options_t, antpool_worker_kind_t};
 pub use pool::*;
 #[cfg(not(loom))]
-pub use stats::antpool_dump;
+pub use stats::{antpool_dump, antpool_metrics};
 pub use stats::{antpool_get_stats, antpool_stats_t};
 pub use status::*;
 pub use submit::*;

@@ -12,6 +12,8 @@ use crate::dump::Output;
 #[cfg(not(loom))]
 use crate::errno::Errno;
 use crate::error::Error;
+#[cfg(not(loom))]
+use crate::metrics;
 use crate::stats::Stats;
 
 /// A snapshot of a pool. Set struct_size to sizeof(antpool_stats_t), or begin with
@@ -67,10 +69,21 @@ pub struct antpool_stats_t {
     pub queue_time_max_ns: u64,
     /// Tasks that were sampled: the first of each submitting thread, and then one in 64.
     pub queue_time_samples: u64,
+    /// The same by powers of two: how many of them waited for less than 64 ns, less than 128 ns and so on; the last for
+    /// 2^36 ns, which is about 69 s, or longer. Each is in one of them.
+    pub queue_time_counts: [u64; 32],
+    /// Nanoseconds that the sampled tasks ran, summed. A task that ended its thread is not in it.
+    pub run_time_total_ns: u64,
+    /// The longest of them.
+    pub run_time_max_ns: u64,
+    /// How many of the sampled tasks have ended.
+    pub run_time_samples: u64,
+    /// The same by powers of two, as `queue_time_counts`.
+    pub run_time_counts: [u64; 32],
 }
 
 #[rustfmt::skip]
-const FIELD_ENDS: [usize; 21] = [
+const FIELD_ENDS: [usize; 26] = [
     offset_of!(antpool_stats_t, capacity), offset_of!(antpool_stats_t, running),
     offset_of!(antpool_stats_t, busy), offset_of!(antpool_stats_t, idle),
     offset_of!(antpool_stats_t, queued), offset_of!(antpool_stats_t, waiting),
@@ -81,7 +94,9 @@ const FIELD_ENDS: [usize; 21] = [
     offset_of!(antpool_stats_t, spawned), offset_of!(antpool_stats_t, purged),
     offset_of!(antpool_stats_t, lost), offset_of!(antpool_stats_t, spawn_failures),
     offset_of!(antpool_stats_t, queue_time_total_ns), offset_of!(antpool_stats_t, queue_time_max_ns),
-    offset_of!(antpool_stats_t, queue_time_samples),
+    offset_of!(antpool_stats_t, queue_time_samples), offset_of!(antpool_stats_t, queue_time_counts),
+    offset_of!(antpool_stats_t, run_time_total_ns), offset_of!(antpool_stats_t, run_time_max_ns),
+    offset_of!(antpool_stats_t, run_time_samples), offset_of!(antpool_stats_t, run_time_counts),
 ];
 
 fn count(value: usize) -> i64 {
@@ -110,9 +125,14 @@ impl From<Stats> for antpool_stats_t {
             purged: stats.purged,
             lost: stats.lost,
             spawn_failures: stats.spawn_failures,
-            queue_time_total_ns: stats.queue_time_total_ns,
-            queue_time_max_ns: stats.queue_time_max_ns,
-            queue_time_samples: stats.queue_time_samples,
+            queue_time_total_ns: stats.queue_time.total_ns,
+            queue_time_max_ns: stats.queue_time.max_ns,
+            queue_time_samples: stats.queue_time.samples,
+            queue_time_counts: stats.queue_time.counts,
+            run_time_total_ns: stats.run_time.total_ns,
+            run_time_max_ns: stats.run_time.max_ns,
+            run_time_samples: stats.run_time.samples,
+            run_time_counts: stats.run_time.counts,
         }
     }
 }
@@ -177,6 +197,33 @@ pub unsafe extern "C" fn antpool_dump(pool: *const antpool_t, fd: c_int) -> antp
     let _errno = Errno::kept();
     let mut output = Output::to(fd);
     match pool.dump(&mut output) {
+        Ok(()) => output.end().into(),
+        Err(_) => Error::InvalidArgument.into(),
+    }
+}
+
+/// Writes the figures of every pool of this process to the descriptor `fd`, in the OpenMetrics text format, which
+/// Prometheus reads: what antpool_get_stats() gives, with the name of the pool and a number that no other pool has as the
+/// labels `pool` and `id`, and the sampled times as histograms in seconds. A pool is in it from when it was made until it is
+/// destroyed, at most 4096 of them at a time.
+///
+/// No pool is locked while it writes, so a reader that is slow delays nobody else. It waits for no task. It allocates. May be called from any
+/// thread, also inside a task, where it blocks the carrier if `fd` blocks.
+///
+/// In a forked child it writes the pools that the child has made.
+///
+/// - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` cannot be written to.
+/// - ANTPOOL_ERR_TIMED_OUT: `fd` does not block, and had no room for a second.
+#[cfg(not(loom))]
+#[unsafe(no_mangle)]
+#[must_use]
+pub extern "C" fn antpool_metrics(fd: c_int) -> antpool_status_t {
+    if fd < 0 {
+        return Error::InvalidArgument.into();
+    }
+    let _errno = Errno::kept();
+    let mut output = Output::to(fd);
+    match metrics::write(&mut output) {
         Ok(()) => output.end().into(),
         Err(_) => Error::InvalidArgument.into(),
     }

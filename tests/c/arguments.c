@@ -447,6 +447,8 @@ ROW(antpool_get_stats, huge, ALWAYS(INVALID), (pool, sized(SIZE_MAX)))
 ROW(antpool_dump, null_handle, ALWAYS(INVALID), (NULL, 2))
 ROW(antpool_dump, negative, ALWAYS(INVALID), (pool, -1))
 ROW(antpool_dump, garbage, ALWAYS(INVALID), (pool, 1 << 20))
+ROW(antpool_metrics, negative, ALWAYS(INVALID), (-1))
+ROW(antpool_metrics, garbage, ALWAYS(INVALID), (1 << 20))
 
 /* What changes and ends a pool. */
 ROW(antpool_tune, null_handle, ALWAYS(INVALID), (NULL, 1))

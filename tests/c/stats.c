@@ -172,6 +172,39 @@ SPEC(submits_that_were_turned_away_are_counted)
     spec_destroy(pool);
 }
 
+static uint64_t sum_of(const uint64_t counts[32])
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < 32; i++)
+        sum += counts[i];
+    return sum;
+}
+
+static void sleep_20_ms(void *unused)
+{
+    (void)unused;
+    antpool_sleep_ms(20);
+}
+
+SPEC(run_time_is_at_least_the_time_that_a_sampled_task_took_and_is_in_its_bucket)
+{
+    antpool_t *pool = spec_pool(1, NULL);
+    CHECK_STATUS(antpool_submit(pool, sleep_20_ms, NULL),
+                 ANTPOOL_OK); /* the first of a thread is sampled */
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    antpool_stats_t stats = ANTPOOL_STATS_INIT;
+    CHECK_STATUS(antpool_get_stats(pool, &stats), ANTPOOL_OK);
+    CHECK_EQ(stats.run_time_samples, 1);
+    CHECK_GE(stats.run_time_max_ns, 20 * MS);
+    CHECK_EQ(stats.run_time_total_ns, stats.run_time_max_ns);
+    CHECK_EQ(sum_of(stats.run_time_counts), 1);
+    CHECK_EQ(sum_of(stats.queue_time_counts), stats.queue_time_samples);
+    /* 2^24 ns is about 16.8 ms: the buckets up to there are empty. */
+    for (int i = 0; i <= 24 - 6; i++)
+        CHECK_EQ(stats.run_time_counts[i], 0);
+    spec_destroy(pool);
+}
+
 SPEC(queue_time_is_at_least_the_time_a_task_was_held_up)
 {
     antpool_options_t options = spec_options();

@@ -12,6 +12,7 @@
 #define ANTPOOL_SPEC_TABLE_H
 
 #include "spec.h"
+#include <fcntl.h>
 
 /* The statuses, short enough for a table. */
 enum {
@@ -34,6 +35,15 @@ static inline int pipe_end(bool writable)
     if (ends[0] < 0)
         CHECK_EQ(pipe(ends), 0);
     return ends[writable];
+}
+
+/* Where any amount may be written to. */
+static inline int nowhere(void)
+{
+    static int fd = -1;
+    if (fd < 0)
+        fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    return fd;
 }
 
 /* The most situations of a table. */
