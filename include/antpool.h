@@ -50,7 +50,7 @@
  * Thread-locals therefore keep their address, but the other fibers of that carrier use the same ones.
  * errno and C++ exceptions in flight are each fiber's own, and no call that waits changes errno. A wait
  * in the middle of unwinding from antpool_panic() blocks the carrier. Do not suspend while you hold a
- * mutex of the C library.
+ * mutex of the C library; antpool_mutex_t is one that may be held.
  *
  * A fiber that overruns its stack (64 KiB unless options.stack_size says otherwise) runs into a guard
  * of 64 KiB: the process writes a line that names the pool and ends by SIGSEGV. A frame larger than the
@@ -59,7 +59,8 @@
  *
  * Blocking. A function that waits says so. These are: a submit or an invoke while the pool is full, unless
  * it is a try_ or the pool is nonblocking; antpool_wait(), antpool_release_timeout() and antpool_destroy();
- * antpool_task_wait(), antpool_group_wait(), antpool_lane_wait() and antpool_completions_wait(); antpool_sleep_ms(),
+ * antpool_task_wait(), antpool_group_wait(), antpool_lane_wait() and antpool_completions_wait(); antpool_mutex_lock(),
+ * antpool_cond_wait() and antpool_sem_wait(); antpool_sleep_ms(),
  * antpool_sleep_us(), antpool_wait_fd(), antpool_block();
  * antpool_parallel_for() and antpool_run_together() until their bodies have returned. No other function waits.
  *
@@ -76,8 +77,8 @@
  * to which antpool_task_wait(), antpool_group_wait(), antpool_lane_wait(), antpool_wait(), antpool_wait_timeout(),
  * antpool_release_timeout() or antpool_destroy() has returned ANTPOOL_OK. What the body of a loop wrote is visible when the loop returns.
  *
- * fork(). In the child every call on a handle of the parent returns ANTPOOL_ERR_FORKED, with two
- * exceptions: antpool_reboot() makes the handle usable again, without the parent's tasks, and
+ * fork(). In the child every call on a handle of the parent returns ANTPOOL_ERR_FORKED (of mutexes,
+ * conditions and semaphores see antpool_mutex_t), with two exceptions: antpool_reboot() makes the handle usable again, without the parent's tasks, and
  * antpool_destroy() gives it up and returns ANTPOOL_OK. No call hangs. A pool made in the child is an
  * ordinary pool. A child that was forked inside a task must end with _exit() or one of the exec
  * functions.
@@ -131,6 +132,9 @@
  *   lane_running, lane_queued    usual             usual             0
  *   lane_cancel                  usual             usual             FORKED
  *   lane_destroy                 usual, BUSY       usual             OK
+ *   mutex_lock, mutex_trylock,   usual             usual             usual, FORKED
+ *     mutex_lock_timeout, mutex_unlock, cond_wait, cond_wait_timeout, cond_signal, cond_broadcast, sem_post,
+ *     sem_wait, sem_trywait, sem_wait_timeout
  *   completions_new              usual             usual             usual
  *   completions_submit           usual, DEADLOCK   CLOSED            FORKED
  *   try_completions_submit       usual             CLOSED            FORKED
@@ -1177,6 +1181,197 @@ enum antpool_status_t antpool_lane_cancel(struct antpool_lane_t *lane,
  */
 ANTPOOL_API
 enum antpool_status_t antpool_lane_destroy(struct antpool_lane_t *lane);
+
+/* ---- Mutexes, conditions and semaphores that suspend --------------------------------------------- */
+
+/**
+ * A mutex that suspends: inside a fiber a call that waits for it suspends the fiber, elsewhere it blocks the thread. Begin
+ * with ANTPOOL_MUTEX_INIT, also in static storage, or with zeros. It needs no memory and is not destroyed: it may be freed
+ * when no call uses it any more. It must not be copied or moved. Fibers and threads may use one at the same time.
+ *
+ * Its owner is the fiber, or the thread, that has locked it, not the task: a task that returns without unlocking it leaves
+ * it with its worker. It is not recursive.
+ *
+ * In a forked child a mutex that nobody has waited for is as it was at the fork. One that was waited for returns
+ * ANTPOOL_ERR_FORKED where a call would have to wait or to wake; it can be initialised anew.
+ */
+typedef struct antpool_mutex_t {
+    size_t _private[6];
+} antpool_mutex_t;
+
+/** A mutex that nobody has locked: `antpool_mutex_t mutex = ANTPOOL_MUTEX_INIT;` */
+#define ANTPOOL_MUTEX_INIT \
+    { { 0 } }
+
+/**
+ * Locks the mutex, and waits until it is free. Callers that wait get it in the order in which they began to. What the
+ * owner before wrote is visible.
+ *
+ * - ANTPOOL_ERR_DEADLOCK: the caller has locked it already. Other deadlocks are not detected.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `mutex` is NULL.
+ * - ANTPOOL_ERR_FORKED: see antpool_mutex_t.
+ *
+ * # Safety
+ * `mutex` is NULL or a mutex that was initialised.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_mutex_lock(struct antpool_mutex_t *mutex);
+
+/**
+ * As antpool_mutex_lock(), but never waits: if another has it, the call returns ANTPOOL_ERR_BUSY.
+ *
+ * # Safety
+ * As for antpool_mutex_lock().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_mutex_trylock(struct antpool_mutex_t *mutex);
+
+/**
+ * As antpool_mutex_lock(), for at most `timeout_ms` milliseconds; then ANTPOOL_ERR_TIMED_OUT. If the mutex and the
+ * deadline come together, the caller has it.
+ *
+ * # Safety
+ * As for antpool_mutex_lock().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_mutex_lock_timeout(struct antpool_mutex_t *mutex,
+                                                 uint64_t timeout_ms);
+
+/**
+ * Unlocks the mutex. If others wait, the first of them has it from here on. Does not wait.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `mutex` is NULL, or the caller has not locked it: nothing has happened.
+ * - ANTPOOL_ERR_FORKED: see antpool_mutex_t.
+ *
+ * # Safety
+ * As for antpool_mutex_lock().
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_mutex_unlock(struct antpool_mutex_t *mutex);
+
+/**
+ * A condition that suspends, for use with an antpool_mutex_t. Begin with ANTPOOL_COND_INIT. What is said of the
+ * mutex about memory and fork() is true of it as well.
+ */
+typedef struct antpool_cond_t {
+    size_t _private[6];
+} antpool_cond_t;
+
+/** A condition that nobody waits for. */
+#define ANTPOOL_COND_INIT \
+    { { 0 } }
+
+/**
+ * Unlocks the mutex, waits for a signal that comes later, and locks the mutex again. No wait ends without a signal. Still,
+ * another may have had the mutex since the signal: check what you wait for in a loop.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `cond` or `mutex` is NULL, or the caller has not locked the mutex: nothing has happened.
+ * - ANTPOOL_ERR_FORKED: see antpool_mutex_t; the mutex is as it was.
+ *
+ * # Safety
+ * `cond` and `mutex` are NULL or were initialised.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_cond_wait(struct antpool_cond_t *cond,
+                                        struct antpool_mutex_t *mutex);
+
+/**
+ * As antpool_cond_wait(), for at most `timeout_ms` milliseconds; then ANTPOOL_ERR_TIMED_OUT, and the mutex is locked
+ * again, for which the call waits without a limit. If a signal and the deadline come together, the signal wins.
+ *
+ * # Safety
+ * As for antpool_cond_wait().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_cond_wait_timeout(struct antpool_cond_t *cond,
+                                                struct antpool_mutex_t *mutex,
+                                                uint64_t timeout_ms);
+
+/**
+ * Ends the wait that has begun first, if there is one. The caller need not have the mutex. Does not wait.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `cond` is NULL.
+ * - ANTPOOL_ERR_FORKED: somebody waited at the fork.
+ *
+ * # Safety
+ * `cond` is NULL or was initialised.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_cond_signal(struct antpool_cond_t *cond);
+
+/**
+ * Ends every wait that has begun, as antpool_cond_signal() ends one.
+ *
+ * # Safety
+ * As for antpool_cond_signal().
+ */
+ANTPOOL_API enum antpool_status_t antpool_cond_broadcast(struct antpool_cond_t *cond);
+
+/**
+ * A semaphore that suspends: a count of units, of which each wait takes one. Begin with ANTPOOL_SEM_INIT(count). What is
+ * said of the mutex about memory and fork() is true of it as well.
+ */
+typedef struct antpool_sem_t {
+    size_t _private[6];
+} antpool_sem_t;
+
+/** A semaphore with this count, at most ANTPOOL_SEM_MAX. */
+#define ANTPOOL_SEM_INIT(count) \
+    { { (size_t)(count) * 2 } }
+
+/** The highest count of a semaphore. */
+#define ANTPOOL_SEM_MAX INT32_MAX
+
+/**
+ * Adds `units`. Those who wait get them first, in the order in which they began to. Does not wait. What the caller wrote
+ * before is visible to whoever gets one.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `sem` is NULL, `units` is 0, or the count would exceed ANTPOOL_SEM_MAX: nothing has
+ *   happened.
+ * - ANTPOOL_ERR_FORKED: somebody waited at the fork.
+ *
+ * # Safety
+ * `sem` is NULL or was initialised.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_sem_post(struct antpool_sem_t *sem,
+                                       size_t units);
+
+/**
+ * Takes one unit, and waits until there is one. Callers that wait are served in the order in which they began to.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `sem` is NULL.
+ * - ANTPOOL_ERR_FORKED: see antpool_mutex_t.
+ *
+ * # Safety
+ * As for antpool_sem_post().
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_sem_wait(struct antpool_sem_t *sem);
+
+/**
+ * As antpool_sem_wait(), but never waits: if there is no unit, the call returns ANTPOOL_ERR_BUSY.
+ *
+ * # Safety
+ * As for antpool_sem_post().
+ */
+ANTPOOL_API ANTPOOL_MUST_USE enum antpool_status_t antpool_sem_trywait(struct antpool_sem_t *sem);
+
+/**
+ * As antpool_sem_wait(), for at most `timeout_ms` milliseconds; then ANTPOOL_ERR_TIMED_OUT. If a unit and the deadline
+ * come together, the caller has the unit.
+ *
+ * # Safety
+ * As for antpool_sem_post().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_sem_wait_timeout(struct antpool_sem_t *sem,
+                                               uint64_t timeout_ms);
 
 /* ---- Results for an event loop ------------------------------------------------------------------- */
 

@@ -1866,6 +1866,131 @@ private:
     antpool_multi_t *handle_ = nullptr;
 };
 
+/**
+ * A mutex whose waiters suspend: antpool_mutex_t. It is a Lockable and a TimedLockable of the standard, so that
+ * std::lock_guard, std::unique_lock and std::scoped_lock take it. Its owner is a fiber or a thread. Neither copied nor moved.
+ */
+class mutex {
+public:
+    /** Nobody has it. */
+    constexpr mutex() noexcept = default;
+    mutex(const mutex &) = delete;
+    mutex &operator=(const mutex &) = delete;
+
+    /** Waits for it: antpool_mutex_lock(). @throws std::system_error with deadlock, forked. */
+    void lock() { detail::require(status(antpool_mutex_lock(&handle_)), "antpool: mutex lock"); }
+    /** Takes it if nobody has it: antpool_mutex_trylock(). @return false also if the caller has it. */
+    [[nodiscard]] bool try_lock() noexcept { return antpool_mutex_trylock(&handle_) == ANTPOOL_OK; }
+    /** Waits for at most this long: antpool_mutex_lock_timeout(). @throws as lock(). */
+    template <class Rep, class Period>
+    [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> timeout)
+    {
+        return detail::succeeded(
+            status(antpool_mutex_lock_timeout(&handle_, detail::milliseconds_of(timeout))),
+            "antpool: mutex try_lock_for");
+    }
+    /** Waits until then at most. @throws as lock(). */
+    template <class Clock, class Duration>
+    [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> end)
+    {
+        do {
+            if (try_lock_for(end - Clock::now()))
+                return true;
+        } while (Clock::now() < end); // The clocks may differ.
+        return false;
+    }
+    /** Gives it back: antpool_mutex_unlock(). A caller that does not have it changes nothing. */
+    void unlock() noexcept { static_cast<void>(antpool_mutex_unlock(&handle_)); }
+    /** The mutex, for functions of antpool.h. */
+    [[nodiscard]] antpool_mutex_t *native_handle() noexcept { return &handle_; }
+
+private:
+    antpool_mutex_t handle_ = ANTPOOL_MUTEX_INIT;
+};
+
+/** A condition whose waiters suspend: antpool_cond_t. Used with std::unique_lock of a mutex. Neither copied nor moved. */
+class condition {
+public:
+    /** Nobody waits. */
+    constexpr condition() noexcept = default;
+    condition(const condition &) = delete;
+    condition &operator=(const condition &) = delete;
+
+    /** Ends the wait that has begun first: antpool_cond_signal(). */
+    void notify_one() noexcept { static_cast<void>(antpool_cond_signal(&handle_)); }
+    /** Ends every wait that has begun: antpool_cond_broadcast(). */
+    void notify_all() noexcept { static_cast<void>(antpool_cond_broadcast(&handle_)); }
+
+    /** Waits for a notification: antpool_cond_wait(). @throws std::system_error with invalid_argument, forked. */
+    template <class Lock> void wait(Lock &lock)
+    {
+        detail::require(status(antpool_cond_wait(&handle_, lock.mutex()->native_handle())),
+                        "antpool: condition wait");
+    }
+    /** Waits until `holds()` is true. @throws as wait(lock), and what holds() throws. */
+    template <class Lock, class Predicate> void wait(Lock &lock, Predicate holds)
+    {
+        while (!holds())
+            wait(lock);
+    }
+    /**
+     * Waits for at most this long: antpool_cond_wait_timeout().
+     *
+     * @return false if the time has passed without a notification. @throws as wait(lock).
+     */
+    template <class Lock, class Rep, class Period>
+    [[nodiscard]] bool wait_for(Lock &lock, std::chrono::duration<Rep, Period> timeout)
+    {
+        return detail::succeeded(
+            status(antpool_cond_wait_timeout(&handle_, lock.mutex()->native_handle(),
+                                             detail::milliseconds_of(timeout))),
+            "antpool: condition wait_for");
+    }
+    /** The condition, for functions of antpool.h. */
+    [[nodiscard]] antpool_cond_t *native_handle() noexcept { return &handle_; }
+
+private:
+    antpool_cond_t handle_ = ANTPOOL_COND_INIT;
+};
+
+/** A semaphore whose waiters suspend: antpool_sem_t, with the names of std::counting_semaphore. Neither copied nor moved. */
+class semaphore {
+public:
+    /** With that many units, at most ANTPOOL_SEM_MAX. */
+    constexpr explicit semaphore(std::size_t units) noexcept : handle_ ANTPOOL_SEM_INIT(units) {}
+    semaphore(const semaphore &) = delete;
+    semaphore &operator=(const semaphore &) = delete;
+
+    /** Adds units: antpool_sem_post(). @throws std::system_error with invalid_argument, forked. */
+    void release(std::size_t units = 1)
+    {
+        detail::require(status(antpool_sem_post(&handle_, units)), "antpool: semaphore release");
+    }
+    /** Takes one, and waits for it: antpool_sem_wait(). @throws std::system_error with forked. */
+    void acquire()
+    {
+        detail::require(status(antpool_sem_wait(&handle_)), "antpool: semaphore acquire");
+    }
+    /** Takes one if there is one: antpool_sem_trywait(). */
+    [[nodiscard]] bool try_acquire() noexcept
+    {
+        return antpool_sem_trywait(&handle_) == ANTPOOL_OK;
+    }
+    /** Waits for at most this long: antpool_sem_wait_timeout(). @throws as acquire(). */
+    template <class Rep, class Period>
+    [[nodiscard]] bool try_acquire_for(std::chrono::duration<Rep, Period> timeout)
+    {
+        return detail::succeeded(
+            status(antpool_sem_wait_timeout(&handle_, detail::milliseconds_of(timeout))),
+            "antpool: semaphore try_acquire_for");
+    }
+    /** The semaphore, for functions of antpool.h. */
+    [[nodiscard]] antpool_sem_t *native_handle() noexcept { return &handle_; }
+
+private:
+    antpool_sem_t handle_;
+};
+
 } // inline namespace
 } // namespace antpool
 

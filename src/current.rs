@@ -268,6 +268,18 @@ impl Current {
         unsafe { &*fiber }.overrun(address)
     }
 
+    /// Who calls: a fiber, or a thread. The number is not 0, is a multiple of 8, and nobody else's who lives at the same
+    /// time. In a forked child what was a fiber is a thread.
+    #[inline]
+    pub(crate) fn caller() -> usize {
+        if let Some((fiber, born)) = Self::with(|current| current.fiber.get()).flatten() {
+            if born == fork::generation() {
+                return fiber.addr();
+            }
+        }
+        CURRENT.with(|current| ptr::from_ref(current).addr())
+    }
+
     /// What suspends the caller instead of blocking its thread. `None` outside a fiber, in a forked child of the
     /// fiber's process, and while a panic unwinds (panics are counted by thread).
     #[inline]

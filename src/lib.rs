@@ -31,6 +31,7 @@ mod fork;
 mod hazard;
 #[cfg(not(loom))]
 mod loaded;
+mod locks;
 mod loops;
 mod memory;
 #[cfg(not(loom))]

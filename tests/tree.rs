@@ -454,6 +454,7 @@ fn every_tag_in_a_comment_is_explained_in_a_readme() {
         "engine/fiber",
         "tasks",
         "loops",
+        "locks",
     ]
     .map(|folder| text(format!("src/{folder}/README.md")))
     .concat();
@@ -466,7 +467,10 @@ fn every_tag_in_a_comment_is_explained_in_a_readme() {
             .filter_map(|rest| rest.split(']').next())
         {
             let (letter, number) = tag.split_at(tag.len().min(1));
-            if ["A", "D", "F", "G", "K", "L", "O", "Q", "T", "W"].contains(&letter)
+            if [
+                "A", "D", "F", "G", "K", "L", "M", "O", "P", "Q", "T", "V", "W",
+            ]
+            .contains(&letter)
                 && number.parse::<u8>().is_ok()
             {
                 let stated = readmes.contains(&format!("**{tag} "));

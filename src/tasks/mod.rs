@@ -8,7 +8,7 @@ mod lane;
 #[cfg(all(test, loom))]
 mod models;
 mod record;
-mod waiters;
+pub(crate) mod waiters;
 
 use std::ffi::c_void;
 

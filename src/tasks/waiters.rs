@@ -1,4 +1,4 @@
-//! The callers that wait for the end of something that a lock guards. An entry is on its caller's stack: a wait takes no memory.
+//! The callers that wait for something that a lock guards. An entry is on its caller's stack: a wait takes no memory.
 
 #![allow(
     unsafe_code,
@@ -13,9 +13,11 @@ use crate::error::Error;
 use crate::suspend::Parker;
 use crate::sync::{Mutex, MutexGuard, mutant};
 
-/// Those who wait, in no order. What it points to is read and changed under the lock that it is behind.
+/// Those who wait, first come first. What it points to is read and changed under the lock that it is behind. All zeros
+/// are an empty list.
 #[derive(Debug)]
-pub(super) struct Waiters {
+pub(crate) struct Waiters {
+    /// The entry before it is the last one.
     first: *const Entry,
 }
 
@@ -34,59 +36,82 @@ struct Entry {
 }
 
 impl Waiters {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { first: ptr::null() }
     }
 
     /// Whether nobody waits.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.is_null()
     }
 
     /// Every wait that is listed is over, and says `result`.
-    pub(super) fn end_all(&mut self, result: Result<(), Error>) {
-        let mut next = std::mem::replace(&mut self.first, ptr::null());
+    pub(crate) fn end_all(&mut self, result: Result<(), Error>) {
+        while self.end_first(result) {}
+    }
+
+    /// The wait that was listed first is over, and says `result`. False if none is listed.
+    pub(crate) fn end_first(&mut self, result: Result<(), Error>) -> bool {
         // SAFETY: a listed entry stays: its caller takes the lock, which the caller of this has, before it leaves.
-        while let Some(entry) = unsafe { next.as_ref() } {
-            next = entry.next.get();
-            entry.result.set(Some(result));
-            // [K2] Woken under the lock, so that a fiber cannot come to its end meanwhile.
-            if !mutant("K2") {
-                entry.parker.unpark();
-            }
+        let Some(entry) = (unsafe { self.first.as_ref() }) else {
+            return false;
+        };
+        self.remove(entry);
+        entry.result.set(Some(result));
+        // [K2] Woken under the lock, so that a fiber cannot come to its end meanwhile.
+        if !mutant("K2") {
+            entry.parker.unpark();
         }
+        true
     }
 
     fn add(&mut self, entry: &Entry) {
-        entry.next.set(self.first);
-        // SAFETY: as in `end_all`.
-        if let Some(first) = unsafe { self.first.as_ref() } {
-            first.previous.set(entry);
-        }
-        self.first = entry;
+        // SAFETY: as in `end_first`.
+        let Some(first) = (unsafe { self.first.as_ref() }) else {
+            entry.previous.set(entry);
+            self.first = entry;
+            return;
+        };
+        let last = first.previous.replace(entry);
+        entry.previous.set(last);
+        // SAFETY: as in `end_first`.
+        unsafe { &*last }.next.set(entry);
     }
 
     fn remove(&mut self, entry: &Entry) {
         let (previous, next) = (entry.previous.get(), entry.next.get());
-        // SAFETY: as in `end_all`.
-        match unsafe { previous.as_ref() } {
-            Some(previous) => previous.next.set(next),
-            None => self.first = next,
+        if ptr::eq(self.first, entry) {
+            self.first = next;
+        } else {
+            // SAFETY: as in `end_first`.
+            unsafe { &*previous }.next.set(next);
         }
-        // SAFETY: as in `end_all`.
-        if let Some(next) = unsafe { next.as_ref() } {
-            next.previous.set(previous);
+        let after = if next.is_null() { self.first } else { next };
+        // SAFETY: as in `end_first`.
+        if let Some(after) = unsafe { after.as_ref() } {
+            after.previous.set(previous);
         }
     }
 }
 
-/// Lists the caller and waits, without the lock, until [`Waiters::end_all`] or the deadline.
-pub(super) fn wait<T>(
+/// Lists the caller and waits, without the lock, until its wait is ended or the deadline comes.
+pub(crate) fn wait<T>(
     lock: &Mutex<T>,
-    mut guard: MutexGuard<'_, T>,
+    guard: MutexGuard<'_, T>,
     waiters: impl Fn(&mut T) -> &mut Waiters,
     deadline: Deadline,
 ) -> Result<(), Error> {
+    wait_after(lock, guard, waiters, deadline, || ()).1
+}
+
+/// The same, with the lock at its end. Once the caller is listed and has given the lock back, it calls `listed`.
+pub(crate) fn wait_after<'a, T>(
+    lock: &'a Mutex<T>,
+    mut guard: MutexGuard<'a, T>,
+    waiters: impl Fn(&mut T) -> &mut Waiters,
+    deadline: Deadline,
+    listed: impl FnOnce(),
+) -> (MutexGuard<'a, T>, Result<(), Error>) {
     let entry = Entry {
         parker: Parker::default(),
         result: Cell::new(None),
@@ -95,11 +120,13 @@ pub(super) fn wait<T>(
     };
     waiters(&mut guard).add(&entry);
     drop(guard);
+    listed();
     entry.parker.park_until(deadline);
     let mut guard = lock.lock();
     // The end and the deadline together are the end.
-    entry.result.get().unwrap_or_else(|| {
+    let result = entry.result.get().unwrap_or_else(|| {
         waiters(&mut guard).remove(&entry);
         Err(Error::TimedOut)
-    })
+    });
+    (guard, result)
 }

@@ -57,6 +57,10 @@ static antpool_lane_t **next_lane(void)
     return &made_lane;
 }
 
+static antpool_mutex_t mutex = ANTPOOL_MUTEX_INIT;
+static antpool_cond_t cond = ANTPOOL_COND_INIT;
+static antpool_sem_t sem = ANTPOOL_SEM_INIT(0);
+
 static antpool_completions_t *completions;
 
 /* Completions for all rows. */
@@ -233,6 +237,30 @@ ROW(antpool_lane_running, null_handle, ALWAYS(0), (NULL))
 ROW(antpool_lane_queued, null_handle, ALWAYS(0), (NULL))
 ROW(antpool_lane_cancel, null_handle, ALWAYS(INVALID), (NULL, nothing))
 ROW(antpool_lane_destroy, null_handle, ALWAYS(OK), (NULL))
+
+ROW(antpool_mutex_lock, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_mutex_trylock, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_mutex_lock_timeout, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_mutex_lock_timeout, huge, ALWAYS(INVALID), (NULL, UINT64_MAX - 1))
+ROW(antpool_mutex_unlock, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_mutex_unlock, not_locked, ALWAYS(INVALID), (&mutex))
+ROW(antpool_cond_wait, null_handle, ALWAYS(INVALID), (NULL, &mutex))
+ROW(antpool_cond_wait, null_mutex, ALWAYS(INVALID), (&cond, NULL))
+ROW(antpool_cond_wait, not_locked, ALWAYS(INVALID), (&cond, &mutex))
+ROW(antpool_cond_wait_timeout, null_handle, ALWAYS(INVALID), (NULL, &mutex, 1))
+ROW(antpool_cond_wait_timeout, null_mutex, ALWAYS(INVALID), (&cond, NULL, 1))
+ROW(antpool_cond_wait_timeout, zero, ALWAYS(INVALID), (&cond, &mutex, 0))
+ROW(antpool_cond_wait_timeout, huge, ALWAYS(INVALID), (&cond, &mutex, UINT64_MAX - 1))
+ROW(antpool_cond_signal, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_cond_broadcast, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_sem_post, null_handle, ALWAYS(INVALID), (NULL, 1))
+ROW(antpool_sem_post, zero, ALWAYS(INVALID), (&sem, 0))
+ROW(antpool_sem_post, huge, ALWAYS(INVALID), (&sem, SIZE_MAX))
+ROW(antpool_sem_post, above_the_limit, ALWAYS(INVALID), (&sem, (size_t)ANTPOOL_SEM_MAX + 1))
+ROW(antpool_sem_wait, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_sem_trywait, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_sem_wait_timeout, zero, ALWAYS(INVALID), (NULL, 0))
+ROW(antpool_sem_wait_timeout, huge, ALWAYS(INVALID), (NULL, UINT64_MAX - 1))
 
 ROW(antpool_completions_new, null_out, ALWAYS(INVALID), (0, NULL))
 ROW(antpool_completions_new, unknown_flags, ALWAYS(INVALID), (ANTPOOL_ORDERED << 1, &completions))

@@ -36,6 +36,20 @@ static antpool_group_t *some_group(void)
     return group;
 }
 
+/* Nobody else uses them, so that each call answers as anywhere. */
+static antpool_mutex_t mutex = ANTPOOL_MUTEX_INIT;
+static antpool_cond_t cond = ANTPOOL_COND_INIT;
+static antpool_sem_t sem = ANTPOOL_SEM_INIT(1000);
+
+/* The mutex, which the caller has afterwards, or has not. */
+static antpool_mutex_t *locked(bool wanted)
+{
+    mutex = (antpool_mutex_t)ANTPOOL_MUTEX_INIT;
+    if (wanted)
+        CHECK_STATUS(antpool_mutex_lock(&mutex), ANTPOOL_OK);
+    return &mutex;
+}
+
 static antpool_completions_t *completions;
 
 /* Completions for all rows. */
@@ -181,6 +195,19 @@ ROW(antpool_lane_running,      0,         0,         0,      0,      (lane_of(po
 ROW(antpool_lane_queued,       0,         0,         0,      0,      (lane_of(pool)), 0)
 ROW(antpool_lane_cancel,       OK,        OK,        OK,     INVALID, (lane_of(pool), nothing))
 ROW(antpool_lane_destroy,      OK,        OK,        OK,     OK,     (NULL))
+ROW(antpool_mutex_lock,        OK,        OK,        OK,     OK,     (locked(false)))
+ROW(antpool_mutex_trylock,     OK,        OK,        OK,     OK,     (locked(false)))
+ROW(antpool_mutex_lock_timeout, OK,       OK,        OK,     OK,     (locked(false), 1))
+ROW(antpool_mutex_unlock,      OK,        OK,        OK,     OK,     (locked(true)))
+/* What a wait that others have begun says in a child: locks.c. */
+ROW(antpool_cond_wait,         INVALID,   INVALID,   INVALID, INVALID, (&cond, locked(false)))
+ROW(antpool_cond_wait_timeout, INVALID,   INVALID,   INVALID, INVALID, (&cond, locked(false), 1))
+ROW(antpool_cond_signal,       OK,        OK,        OK,     OK,     (&cond))
+ROW(antpool_cond_broadcast,    OK,        OK,        OK,     OK,     (&cond))
+ROW(antpool_sem_post,          OK,        OK,        OK,     OK,     (&sem, 1))
+ROW(antpool_sem_wait,          OK,        OK,        OK,     OK,     (&sem))
+ROW(antpool_sem_trywait,       OK,        OK,        OK,     OK,     (&sem))
+ROW(antpool_sem_wait_timeout,  OK,        OK,        OK,     OK,     (&sem, 1))
 ROW(antpool_completions_new,   OK,        OK,        OK,     OK,     (0, next_completions()))
 ROW(antpool_completions_submit, OK,       DEADLOCK,  CLOSED, FORKED,
     (some_completions(), pool, nothing, no_result, NULL))

@@ -1,0 +1,188 @@
+//! Models of the locks. See `sync/mutants.rs`.
+
+#![allow(unsafe_code, reason = "what a mutex guards is a cell")]
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::{Condition, Semaphore, SuspendMutex};
+use crate::clock::Deadline;
+use crate::error::Error;
+use crate::sync::{AtomicUsize, Ordering, UnsafeCell, advance, explore};
+
+/// A number behind a mutex.
+struct Guarded {
+    mutex: SuspendMutex,
+    number: UnsafeCell<usize>,
+    changed: Condition,
+}
+
+// SAFETY: the mutex, which is what the models prove.
+unsafe impl Sync for Guarded {}
+
+impl Guarded {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            mutex: SuspendMutex::new(),
+            number: UnsafeCell::new(0),
+            changed: Condition::new(),
+        })
+    }
+
+    /// With the mutex.
+    fn add_one(&self) -> usize {
+        // SAFETY: loom sees whether two threads are here at once.
+        self.number.with_mut(|number| unsafe {
+            *number += 1;
+            *number
+        })
+    }
+
+    fn add_one_alone(&self, deadline: Deadline) -> Option<usize> {
+        match self.mutex.lock(deadline) {
+            Ok(()) => {
+                let now = self.add_one();
+                assert_eq!(self.mutex.unlock(), Ok(()));
+                Some(now)
+            }
+            Err(error) => {
+                assert_eq!(error, Error::TimedOut);
+                None
+            }
+        }
+    }
+}
+
+/// [M1] Each of three threads has the mutex alone, and sees what the others have written.
+#[test]
+fn m1_each_has_it_alone() {
+    explore(2, || {
+        let guarded = Guarded::new();
+        let others = [(); 2].map(|()| {
+            let guarded = Arc::clone(&guarded);
+            thread::spawn(move || guarded.add_one_alone(Deadline::NEVER))
+        });
+        let mut seen = vec![guarded.add_one_alone(Deadline::NEVER)];
+        seen.extend(others.map(|other| other.join().unwrap()));
+        seen.sort_unstable();
+        assert_eq!(seen, [Some(1), Some(2), Some(3)]);
+    });
+}
+
+/// [M1] The owner knows itself; nobody else unlocks.
+#[test]
+fn m1_only_the_owner_unlocks() {
+    explore(3, || {
+        let guarded = Guarded::new();
+        assert_eq!(guarded.mutex.lock(Deadline::NEVER), Ok(()));
+        assert_eq!(guarded.mutex.lock(Deadline::NEVER), Err(Error::Deadlock));
+        let other = Arc::clone(&guarded);
+        let other = thread::spawn(move || {
+            assert_eq!(other.mutex.unlock(), Err(Error::InvalidArgument));
+            other.add_one_alone(Deadline::NEVER)
+        });
+        guarded.add_one();
+        assert_eq!(guarded.mutex.unlock(), Ok(()));
+        assert_eq!(other.join().unwrap(), Some(2));
+    });
+}
+
+/// [M2] Whoever waits gets it, also beside one who meets its deadline.
+#[test]
+fn m2_nobody_is_left_waiting() {
+    explore(2, || {
+        let guarded = Guarded::new();
+        assert_eq!(guarded.mutex.lock(Deadline::NEVER), Ok(()));
+        let other = Arc::clone(&guarded);
+        let waits = thread::spawn(move || other.add_one_alone(Deadline::NEVER));
+        let other = Arc::clone(&guarded);
+        let hurries = thread::spawn(move || other.add_one_alone(Deadline::after_ms(1)));
+        advance();
+        guarded.add_one();
+        assert_eq!(guarded.mutex.unlock(), Ok(()));
+        assert!(waits.join().unwrap().is_some());
+        hurries.join().unwrap();
+        let got = guarded.add_one_alone(Deadline::NEVER).unwrap_or_default();
+        assert!((3..=4).contains(&got));
+    });
+}
+
+/// [V1] A wait for a change that is made with the mutex ends.
+#[test]
+fn v1_no_signal_is_lost() {
+    explore(3, || {
+        let guarded = Guarded::new();
+        let other = Arc::clone(&guarded);
+        let changes = thread::spawn(move || {
+            assert_eq!(other.add_one_alone(Deadline::NEVER), Some(1));
+            assert_eq!(other.changed.signal(), Ok(()));
+        });
+        assert_eq!(guarded.mutex.lock(Deadline::NEVER), Ok(()));
+        // SAFETY: as in `add_one`.
+        while guarded.number.with(|number| unsafe { *number }) == 0 {
+            let waited = guarded.changed.wait(&guarded.mutex, Deadline::NEVER);
+            assert_eq!(waited, Ok(()));
+        }
+        assert_eq!(guarded.mutex.unlock(), Ok(()));
+        changes.join().unwrap();
+    });
+}
+
+/// [V1] A wait that says it met its deadline has taken no signal from the one beside it.
+#[test]
+fn v1_a_deadline_takes_no_signal() {
+    explore(2, || {
+        let guarded = Guarded::new();
+        assert_eq!(guarded.mutex.lock(Deadline::NEVER), Ok(()));
+        let other = Arc::clone(&guarded);
+        let changes = thread::spawn(move || {
+            assert!(other.add_one_alone(Deadline::NEVER).is_some());
+            assert_eq!(other.changed.signal(), Ok(()));
+            advance();
+        });
+        let waited = guarded.changed.wait(&guarded.mutex, Deadline::after_ms(1));
+        assert_eq!(waited, Ok(()), "the signal comes before time passes");
+        assert_eq!(guarded.mutex.unlock(), Ok(()));
+        changes.join().unwrap();
+    });
+}
+
+/// [P1] Three waits share three units that come as one and as two, and none is left.
+#[test]
+fn p1_each_unit_goes_to_one_wait() {
+    explore(2, || {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let others = [(); 2].map(|()| {
+            let semaphore = Arc::clone(&semaphore);
+            thread::spawn(move || semaphore.wait(Deadline::NEVER))
+        });
+        assert_eq!(semaphore.post(2), Ok(()));
+        assert_eq!(semaphore.wait(Deadline::NEVER), Ok(()));
+        for other in others {
+            assert_eq!(other.join().unwrap(), Ok(()));
+        }
+        assert_eq!(semaphore.try_wait(), Err(Error::Busy));
+    });
+}
+
+/// [P2] A unit that comes is seen by whoever waits, with what was written before it, also after a deadline.
+#[test]
+fn p2_nobody_waits_beside_a_unit() {
+    explore(3, || {
+        let shared = Arc::new((Semaphore::new(0), AtomicUsize::new(0)));
+        let other = Arc::clone(&shared);
+        let posts = thread::spawn(move || {
+            other.1.store(1, Ordering::Relaxed);
+            assert_eq!(other.0.post(1), Ok(()));
+        });
+        let clock = thread::spawn(advance);
+        if shared.0.wait(Deadline::after_ms(1)).is_err() {
+            assert_eq!(shared.0.wait(Deadline::NEVER), Ok(()));
+        }
+        assert_eq!(shared.1.load(Ordering::Relaxed), 1);
+        assert_eq!(shared.0.try_wait(), Err(Error::Busy));
+        posts.join().unwrap();
+        clock.join().unwrap();
+    });
+}
