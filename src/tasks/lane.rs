@@ -63,12 +63,106 @@ struct Call {
     discards: u32,
 }
 
+/// Tasks that wait, in the order of their pushes. No push copies more than a part of them, however many there are.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The oldest ones; it grows up to [`Waiting::PART`].
+    first: VecDeque<Call>,
+    /// The others. Most lanes have none, and are smaller by that.
+    rest: Option<Box<Parts>>,
+}
+
+/// Parts of [`Waiting::PART`] tasks.
+#[derive(Debug, Default)]
+struct Parts(VecDeque<VecDeque<Call>>);
+
+impl Parts {
+    /// All but the last are full.
+    fn len(&self) -> usize {
+        let last = self.0.back().map_or(0, VecDeque::len);
+        self.0.len().saturating_sub(1) * Waiting::PART + last
+    }
+}
+
+impl Waiting {
+    const PART: usize = if cfg!(test) { 16 } else { 4096 };
+    /// A buffer for more tasks than this is given back when none waits.
+    const KEPT: usize = 4;
+
+    fn push_back(&mut self, call: Call) -> Result<(), Error> {
+        let part = match &mut self.rest {
+            None if self.first.len() < Self::PART => {
+                (self.first.try_reserve(1)).map_err(|_| Error::NoMemory)?;
+                &mut self.first
+            }
+            rest => Self::last_part(rest)?,
+        };
+        part.push_back(call);
+        Ok(())
+    }
+
+    /// The last part of the rest, with room for one more.
+    #[cold]
+    fn last_part(rest: &mut Option<Box<Parts>>) -> Result<&mut VecDeque<Call>, Error> {
+        let Parts(parts) = match rest {
+            Some(parts) => &mut **parts,
+            None => rest.insert(try_box(Parts::default())?),
+        };
+        if parts.back().is_none_or(|part| part.len() == Self::PART) {
+            let mut part = VecDeque::new();
+            part.try_reserve_exact(Self::PART)
+                .map_err(|_| Error::NoMemory)?;
+            parts.try_reserve(1).map_err(|_| Error::NoMemory)?;
+            parts.push_back(part);
+        }
+        parts.back_mut().ok_or(Error::NoMemory)
+    }
+
+    fn len(&self) -> usize {
+        self.first.len() + self.rest.as_ref().map_or(0, |parts| parts.len())
+    }
+
+    fn pop_front(&mut self) -> Option<Call> {
+        let call = self.first.pop_front()?;
+        if self.first.is_empty() {
+            self.next_part();
+        }
+        Some(call)
+    }
+
+    fn next_part(&mut self) {
+        if let Some(Parts(parts)) = self.rest.as_deref_mut() {
+            self.first = parts.pop_front().unwrap_or_default();
+            if parts.is_empty() {
+                self.rest = None;
+            }
+        } else if self.first.capacity() > Self::KEPT {
+            self.first = VecDeque::new();
+        }
+    }
+
+    /// Takes back the last one. The parts stay as they are.
+    fn pop_back(&mut self) -> Option<Call> {
+        let last = self.rest.as_mut().and_then(|parts| parts.0.back_mut());
+        let call = last.unwrap_or(&mut self.first).pop_back()?;
+        if let Some(Parts(parts)) = self.rest.as_deref_mut() {
+            if parts.back().is_some_and(VecDeque::is_empty) {
+                parts.pop_back();
+            }
+            if parts.is_empty() {
+                self.rest = None;
+            }
+        }
+        Some(call)
+    }
+}
+
 /// What is under the lane's lock.
 #[derive(Debug)]
 struct Inner {
-    waiting: VecDeque<Call>,
-    running: usize,
-    places: usize,
+    waiting: Waiting,
+    running: u32,
+    places: u32,
     failed: bool,
     canceled: bool,
     /// What the arguments of canceled tasks are given to.
@@ -80,9 +174,6 @@ struct Inner {
 unsafe impl Send for Inner {}
 
 impl Inner {
-    /// A buffer for more tasks than this is given back when none waits.
-    const KEPT: usize = 4;
-
     /// The first task that waits is running from here on.
     fn begin(&mut self) -> Call {
         let first = if mutant("L6.order") {
@@ -90,12 +181,8 @@ impl Inner {
         } else {
             self.waiting.pop_front()
         };
-        let first = first.expect("a place has a task");
         self.running += 1;
-        if self.waiting.is_empty() && self.waiting.capacity() > Self::KEPT {
-            self.waiting = VecDeque::new();
-        }
-        first
+        first.expect("a place has a task")
     }
 
     /// A wait finds the lane empty, which opens it: what that says.
@@ -114,7 +201,7 @@ impl Inner {
 pub(crate) struct Lane<P> {
     inner: Mutex<Inner>,
     pool: P,
-    limit: usize,
+    limit: u32,
     /// Whether it has places, for a wait that spins: 1 or 0, written under the lock.
     is_busy: AtomicU32,
     spin: SpinWait,
@@ -128,7 +215,8 @@ pub(crate) struct Lane<P> {
 unsafe impl<P: Sync> Sync for Lane<P> {}
 
 // With the buffer that it keeps, and what an allocator needs for both, it is below 256 bytes.
-const _: () = assert!(size_of::<Lane<usize>>() + Inner::KEPT * size_of::<Call>() <= 224);
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<Lane<usize>>() + Waiting::KEPT * size_of::<Call>() <= 208);
 
 impl<P: Places + 'static> Lane<P> {
     /// An empty one; [`Lane::destroy`] takes it back.
@@ -136,7 +224,7 @@ impl<P: Places + 'static> Lane<P> {
         fork::watch();
         let lane = try_box(Self {
             inner: Mutex::new(Inner {
-                waiting: VecDeque::new(),
+                waiting: Waiting::default(),
                 running: 0,
                 places: 0,
                 failed: false,
@@ -145,7 +233,8 @@ impl<P: Places + 'static> Lane<P> {
                 waiters: Waiters::new(),
             }),
             pool,
-            limit,
+            // No pool accepts as many.
+            limit: u32::try_from(limit).unwrap_or(u32::MAX),
             is_busy: AtomicU32::new(0),
             spin: SpinWait::default(),
             born: fork::generation(),
@@ -220,10 +309,9 @@ impl<P: Places + 'static> Lane<P> {
 
     /// The task waits from here on.
     fn append(&self, inner: &mut Inner, call: Call) -> Result<(), Error> {
-        (inner.waiting.try_reserve(1)).map_err(|_| Error::NoMemory)?;
-        // Before it can be completed.
+        inner.waiting.push_back(call)?;
+        // It cannot be completed before the lock is free.
         self.pool.count_submitted();
-        inner.waiting.push_back(call);
         Ok(())
     }
 
@@ -260,7 +348,7 @@ impl<P: Places + 'static> Lane<P> {
 
     /// How many have begun and have not ended.
     pub(crate) fn running(&self) -> usize {
-        self.inner.lock().running
+        self.inner.lock().running as usize
     }
 
     /// How many have not begun.
@@ -344,7 +432,7 @@ impl<P: Places + 'static> Tracker for Lane<P> {
         inner.failed |= outcome == Outcome::Failed;
         // [L7] Those in the queue are `places - running - 1`; each is for one that waits.
         let in_queue = inner.places - inner.running - 1;
-        if inner.waiting.len() > in_queue && !mutant("L7") {
+        if inner.waiting.len() > in_queue as usize && !mutant("L7") {
             return true;
         }
         inner.places -= 1;
@@ -364,5 +452,55 @@ impl<P: Places + 'static> Tracker for Lane<P> {
 
     fn is_asked_to_stop(&self) -> bool {
         !self.is_foreign() && self.inner.lock().canceled
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    unsafe extern "C-unwind" fn nothing(_: *mut c_void) {}
+
+    fn call(number: usize) -> Call {
+        Call {
+            function: nothing,
+            arg: std::ptr::without_provenance_mut(number),
+            discards: 0,
+        }
+    }
+
+    #[test]
+    fn tasks_leave_in_the_order_in_which_they_came_over_many_parts() {
+        let mut waiting = Waiting::default();
+        let (mut pushed, mut popped) = (0, 0);
+        // More and more wait, then fewer and fewer.
+        for round in 0..200 {
+            let (more, fewer) = if round < 100 { (7, 3) } else { (3, 7) };
+            for _ in 0..more {
+                waiting.push_back(call(pushed)).expect("there is memory");
+                pushed += 1;
+            }
+            waiting
+                .push_back(call(usize::MAX))
+                .expect("there is memory");
+            assert_eq!(
+                waiting.pop_back().map(|call| call.arg.addr()),
+                Some(usize::MAX)
+            );
+            for _ in 0..fewer {
+                if let Some(call) = waiting.pop_front() {
+                    assert_eq!(call.arg.addr(), popped);
+                    popped += 1;
+                }
+            }
+            assert_eq!(waiting.len(), pushed - popped);
+        }
+        while let Some(call) = waiting.pop_front() {
+            assert_eq!(call.arg.addr(), popped);
+            popped += 1;
+        }
+        assert_eq!((popped, waiting.len()), (pushed, 0));
+        assert!(waiting.rest.is_none() && waiting.first.capacity() <= Waiting::KEPT);
+        assert!(waiting.pop_back().is_none());
     }
 }

@@ -92,7 +92,7 @@ static antpool_status_t call_lane_submit(antpool_t *pool, uint64_t timeout_ms)
 /* ---- Order and number ----------------------------------------------------------------------- */
 
 /* What the tasks of a serial lane write without a lock. */
-enum { NUMBERS = 2000 };
+enum { NUMBERS = 20000 };
 static int seen[NUMBERS], seen_count;
 
 static void note(void *arg)
@@ -104,9 +104,12 @@ SPEC(tasks_of_a_serial_lane_run_one_after_the_other_in_order)
 {
     static int numbers[NUMBERS];
     antpool_t *pool = pool_and_lane(4, 1, NULL);
+    submit(gate_task, &gate);
     for (int i = 0; i < NUMBERS; i++) {
         numbers[i] = i;
         submit(note, &numbers[i]);
+        if (i == NUMBERS / 2)
+            gate_open(&gate);
     }
     wait_for_lane();
     CHECK_EQ(seen_count, NUMBERS);
