@@ -60,7 +60,8 @@
  * Blocking. A function that waits says so. These are: a submit or an invoke while the pool is full, unless
  * it is a try_ or the pool is nonblocking; antpool_wait(), antpool_release_timeout() and antpool_destroy();
  * antpool_task_wait(), antpool_group_wait(), antpool_lane_wait() and antpool_completions_wait(); antpool_mutex_lock(),
- * antpool_cond_wait() and antpool_sem_wait(); antpool_sleep_ms(),
+ * antpool_cond_wait(), antpool_sem_wait(), antpool_chan_send(), antpool_chan_recv() and antpool_chan_select();
+ * antpool_sleep_ms(),
  * antpool_sleep_us(), antpool_wait_fd(), antpool_block();
  * antpool_parallel_for() and antpool_run_together() until their bodies have returned. No other function waits.
  *
@@ -135,6 +136,10 @@
  *   mutex_lock, mutex_trylock,   usual             usual             usual, FORKED
  *     mutex_lock_timeout, mutex_unlock, cond_wait, cond_wait_timeout, cond_signal, cond_broadcast, sem_post,
  *     sem_wait, sem_trywait, sem_wait_timeout
+ *   chan_new                     usual             usual             usual
+ *   chan_send, try_chan_send,    usual             usual             FORKED
+ *     chan_send_timeout, chan_recv, try_chan_recv, chan_recv_timeout, chan_select, chan_close
+ *   chan_destroy                 usual, BUSY       usual             OK
  *   completions_new              usual             usual             usual
  *   completions_submit           usual, DEADLOCK   CLOSED            FORKED
  *   try_completions_submit       usual             CLOSED            FORKED
@@ -1372,6 +1377,194 @@ ANTPOOL_API
 ANTPOOL_MUST_USE
 enum antpool_status_t antpool_sem_wait_timeout(struct antpool_sem_t *sem,
                                                uint64_t timeout_ms);
+
+/* ---- Channels, and the choice among several ------------------------------------------------------ */
+
+/**
+ * A bounded channel of pointers between fibers and threads: antpool_chan_new() makes it, antpool_chan_destroy() ends it.
+ * Inside a fiber a call that waits for it suspends the fiber, elsewhere it blocks the thread. Values arrive in the order in
+ * which they were sent, and callers that wait are served in the order in which they began to. What a value points at
+ * belongs to whoever has received it, and what the sender wrote before is visible.
+ */
+typedef struct antpool_chan_t antpool_chan_t;
+
+/**
+ * Makes a channel that keeps up to `capacity` values that nobody has received yet: `*out_chan`, which the caller destroys
+ * by antpool_chan_destroy(). With a capacity of 0 a send waits for its receiver. No other call on it allocates.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `out_chan` is NULL, or `capacity` is above ANTPOOL_TASKS_MAX.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory for it.
+ *
+ * # Safety
+ * `out_chan` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_chan_new(size_t capacity,
+                                       struct antpool_chan_t **out_chan);
+
+/**
+ * Sends a value, which may be NULL. Waits while the channel keeps as many as it may; with a capacity of 0, until a
+ * receiver has it.
+ *
+ * - ANTPOOL_ERR_CLOSED: the channel is closed, or was while the call waited: the value was not sent.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `chan` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `chan` is NULL or a live handle.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_chan_send(struct antpool_chan_t *chan,
+                                        void *value);
+
+/**
+ * As antpool_chan_send(), but never waits: where that would, this returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_chan_send().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_chan_send(struct antpool_chan_t *chan,
+                                            void *value);
+
+/**
+ * As antpool_chan_send(), for at most `timeout_ms` milliseconds; then ANTPOOL_ERR_TIMED_OUT, and the value was not sent.
+ *
+ * # Safety
+ * As for antpool_chan_send().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_chan_send_timeout(struct antpool_chan_t *chan,
+                                                void *value,
+                                                uint64_t timeout_ms);
+
+/**
+ * Receives the oldest value into `*out_value`, and waits until there is one.
+ *
+ * - ANTPOOL_ERR_CLOSED: the channel is closed, and all that was sent has been received.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `chan` or `out_value` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `chan` is NULL or a live handle; `out_value` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_chan_recv(struct antpool_chan_t *chan,
+                                        void **out_value);
+
+/**
+ * As antpool_chan_recv(), but never waits: where that would, this returns ANTPOOL_ERR_OVERLOAD.
+ *
+ * # Safety
+ * As for antpool_chan_recv().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_try_chan_recv(struct antpool_chan_t *chan,
+                                            void **out_value);
+
+/**
+ * As antpool_chan_recv(), for at most `timeout_ms` milliseconds; then ANTPOOL_ERR_TIMED_OUT.
+ *
+ * # Safety
+ * As for antpool_chan_recv().
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_chan_recv_timeout(struct antpool_chan_t *chan,
+                                                void **out_value,
+                                                uint64_t timeout_ms);
+
+/**
+ * What a case of antpool_chan_select() does.
+ */
+typedef enum antpool_chan_operation_t {
+    /**
+     * Receives a value into the case.
+     */
+    ANTPOOL_CHAN_RECV = 0,
+    /**
+     * Sends the value of the case.
+     */
+    ANTPOOL_CHAN_SEND = 1,
+} antpool_chan_operation_t;
+
+/**
+ * One case of antpool_chan_select().
+ */
+typedef struct antpool_chan_case_t {
+    /**
+     * The channel; with NULL the case is never ready.
+     */
+    struct antpool_chan_t *chan;
+    /**
+     * What is sent, or has been received.
+     */
+    void *value;
+    /**
+     * ANTPOOL_CHAN_SEND or ANTPOOL_CHAN_RECV.
+     */
+    uint32_t operation;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+} antpool_chan_case_t;
+
+/** The most cases of antpool_chan_select(). */
+#define ANTPOOL_CHAN_CASES_MAX 32
+
+/**
+ * Does the first of `count` cases, at most ANTPOOL_CHAN_CASES_MAX, that can be done, or waits until one can, for at most
+ * `timeout_ms` milliseconds. Exactly one is done; which one, is written to `*out_index`, also with ANTPOOL_ERR_CLOSED. What a
+ * receiving case has got is in its `value`; nothing else of the cases changes. Several may be about the same channel.
+ *
+ * - ANTPOOL_ERR_CLOSED: the channel of the case `*out_index` is closed, as antpool_chan_send() and antpool_chan_recv() say.
+ *   With NULL for its channel the case takes no further part.
+ * - ANTPOOL_ERR_TIMED_OUT: none could be done in time; with 0, at once.
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `cases` or `out_index` is NULL, `count` is 0 or too large, an operation is unknown.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `cases` is NULL or has `count` cases, whose channels are NULL or live handles; `out_index` is NULL or writable.
+ */
+ANTPOOL_API
+ANTPOOL_MUST_USE
+enum antpool_status_t antpool_chan_select(struct antpool_chan_case_t *cases,
+                                          size_t count,
+                                          uint64_t timeout_ms,
+                                          size_t *out_index);
+
+/**
+ * Closes the channel: nothing more is sent, and sends that wait return ANTPOOL_ERR_CLOSED. What was sent before can
+ * still be received. A second close does nothing. Does not wait.
+ *
+ * - ANTPOOL_ERR_INVALID_ARGUMENT: `chan` is NULL.
+ * - ANTPOOL_ERR_FORKED: see the introduction.
+ *
+ * # Safety
+ * `chan` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_chan_close(struct antpool_chan_t *chan);
+
+/**
+ * Frees the channel. Returns ANTPOOL_OK, also for NULL. Values that nobody has received are forgotten: receive them first
+ * if they own anything. No other call may use the channel at the same time or, after ANTPOOL_OK, later. In a forked
+ * child the memory is leaked.
+ *
+ * - ANTPOOL_ERR_BUSY: somebody waits; nothing has happened. Close it first.
+ *
+ * # Safety
+ * `chan` is NULL or a live handle.
+ */
+ANTPOOL_API
+enum antpool_status_t antpool_chan_destroy(struct antpool_chan_t *chan);
 
 /* ---- Results for an event loop ------------------------------------------------------------------- */
 

@@ -1991,6 +1991,102 @@ private:
     antpool_sem_t handle_;
 };
 
+/**
+ * A bounded channel of values between fibers and threads: antpool_chan_t. A value costs an allocation, which its receiver
+ * frees; what nobody has received is destroyed with the channel. Neither copied nor moved.
+ */
+template <class Value> class channel {
+public:
+    /** With room for that many values; with 0 each send waits for its receiver. @throws std::system_error with no_memory. */
+    explicit channel(std::size_t capacity)
+    {
+        detail::require(status(antpool_chan_new(capacity, &handle_)), "antpool: channel");
+    }
+    channel(const channel &) = delete;
+    channel &operator=(const channel &) = delete;
+    /** Nobody may use it any more: if somebody waits, this calls std::terminate(). */
+    ~channel()
+    {
+        void *left = nullptr;
+        while (antpool_try_chan_recv(handle_, &left) == ANTPOOL_OK)
+            delete static_cast<Value *>(left);
+        if (antpool_chan_destroy(handle_) != ANTPOOL_OK)
+            std::terminate();
+    }
+
+    /** Sends it, and waits for room: antpool_chan_send(). @throws std::system_error with closed, forked. */
+    void send(Value value)
+    {
+        detail::require(give(std::move(value),
+                             [this](void *given) { return antpool_chan_send(handle_, given); }),
+                        "antpool: channel send");
+    }
+    /** Sends it if that needs no waiting: antpool_try_chan_send(). @throws as send(). */
+    [[nodiscard]] bool try_send(Value value)
+    {
+        return detail::succeeded(
+            give(std::move(value),
+                 [this](void *given) { return antpool_try_chan_send(handle_, given); }),
+            "antpool: channel try_send");
+    }
+    /** Waits for at most this long: antpool_chan_send_timeout(). @throws as send(). */
+    template <class Rep, class Period>
+    [[nodiscard]] bool send_for(std::chrono::duration<Rep, Period> timeout, Value value)
+    {
+        return detail::succeeded(give(std::move(value),
+                                      [this, timeout](void *given) {
+                                          return antpool_chan_send_timeout(
+                                              handle_, given, detail::milliseconds_of(timeout));
+                                      }),
+                                 "antpool: channel send_for");
+    }
+
+    /** Waits for the oldest value: antpool_chan_recv(). @return nothing once it is closed and empty. @throws forked. */
+    [[nodiscard]] std::optional<Value> receive()
+    {
+        return take([this](void **got) { return antpool_chan_recv(handle_, got); });
+    }
+    /** Takes the oldest value if there is one: antpool_try_chan_recv(). @throws as receive(). */
+    [[nodiscard]] std::optional<Value> try_receive()
+    {
+        return take([this](void **got) { return antpool_try_chan_recv(handle_, got); });
+    }
+    /** Waits for at most this long: antpool_chan_recv_timeout(). @throws as receive(). */
+    template <class Rep, class Period>
+    [[nodiscard]] std::optional<Value> receive_for(std::chrono::duration<Rep, Period> timeout)
+    {
+        return take([this, timeout](void **got) {
+            return antpool_chan_recv_timeout(handle_, got, detail::milliseconds_of(timeout));
+        });
+    }
+
+    /** Nothing more is sent: antpool_chan_close(). */
+    void close() noexcept { static_cast<void>(antpool_chan_close(handle_)); }
+    /** The channel, for functions of antpool.h. Its values are pointers to what `new` has made. */
+    [[nodiscard]] antpool_chan_t *native_handle() noexcept { return handle_; }
+
+private:
+    template <class Send> static status give(Value &&value, Send send)
+    {
+        auto kept = std::make_unique<Value>(std::move(value));
+        const status result = status(send(kept.get()));
+        if (result == status::ok)
+            static_cast<void>(kept.release());
+        return result;
+    }
+    template <class Receive> static std::optional<Value> take(Receive receive)
+    {
+        void *got = nullptr;
+        const status result = status(receive(&got));
+        if (result == status::closed || !detail::succeeded(result, "antpool: channel receive"))
+            return std::nullopt;
+        const std::unique_ptr<Value> kept(static_cast<Value *>(got));
+        return std::optional<Value>(std::move(*kept));
+    }
+
+    antpool_chan_t *handle_ = nullptr;
+};
+
 } // inline namespace
 } // namespace antpool
 

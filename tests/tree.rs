@@ -468,7 +468,7 @@ fn every_tag_in_a_comment_is_explained_in_a_readme() {
         {
             let (letter, number) = tag.split_at(tag.len().min(1));
             if [
-                "A", "D", "F", "G", "K", "L", "M", "O", "P", "Q", "T", "V", "W",
+                "A", "D", "F", "G", "K", "L", "M", "N", "O", "P", "Q", "T", "V", "W",
             ]
             .contains(&letter)
                 && number.parse::<u8>().is_ok()

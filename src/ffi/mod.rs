@@ -17,6 +17,7 @@
 )]
 
 mod callbacks;
+mod channels;
 mod completions;
 mod groups;
 mod handle;
@@ -35,6 +36,7 @@ mod submit;
 mod tasks;
 
 pub use callbacks::*;
+pub use channels::*;
 pub use completions::*;
 pub use groups::*;
 pub use handle::antpool_t;

@@ -1,11 +1,13 @@
 //! Locks for fibers and threads. See the README beside this file.
 
+mod channel;
 mod condition;
 #[cfg(all(test, loom))]
 mod models;
 mod mutex;
 mod semaphore;
 
+pub(crate) use channel::{CASES_MAX, Case, Channel, choose};
 pub(crate) use condition::Condition;
 pub(crate) use mutex::SuspendMutex;
 pub(crate) use semaphore::Semaphore;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{Condition, Semaphore, SuspendMutex};
+use super::{Case, Channel, Condition, Semaphore, SuspendMutex, choose};
 use crate::clock::Deadline;
 use crate::error::Error;
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell, advance, explore};
@@ -184,5 +184,82 @@ fn p2_nobody_waits_beside_a_unit() {
         assert_eq!(shared.0.try_wait(), Err(Error::Busy));
         posts.join().unwrap();
         clock.join().unwrap();
+    });
+}
+
+/// A channel of numbers, which the models leave to the end of the process.
+#[derive(Clone, Copy)]
+struct Numbers(&'static Channel);
+
+impl Numbers {
+    fn new(capacity: usize) -> Self {
+        let channel = Channel::make(capacity).expect("there is memory");
+        // SAFETY: it is never freed but by `destroy`.
+        Self(unsafe { &*channel })
+    }
+
+    fn case(self, number: usize) -> Case<'static> {
+        Case {
+            channel: Some(self.0),
+            sends: number != 0,
+            value: std::ptr::without_provenance_mut(number),
+        }
+    }
+
+    fn send(self, number: usize, deadline: Deadline) -> Result<(), Error> {
+        choose::<1>(&mut [self.case(number)], Some(deadline)).1
+    }
+
+    fn receive(self) -> Result<usize, Error> {
+        let mut cases = [self.case(0)];
+        let (_, result) = choose::<1>(&mut cases, Some(Deadline::NEVER));
+        result.map(|()| cases[0].value.addr())
+    }
+
+    fn destroy(self) {
+        // SAFETY: nobody uses it any more.
+        let destroyed = unsafe { Channel::destroy(std::ptr::from_ref(self.0).cast_mut()) };
+        assert_eq!(destroyed, Ok(()));
+    }
+}
+
+/// [N2] Two who choose find each other, whichever lists itself first.
+#[test]
+fn n2_two_who_choose_find_each_other() {
+    explore(3, || {
+        let channels = [Numbers::new(0), Numbers::new(0)];
+        let other = thread::spawn(move || {
+            let mut cases = [channels[1].case(2), channels[0].case(1)];
+            let (chosen, result) = choose::<2>(&mut cases, Some(Deadline::NEVER));
+            assert_eq!(result, Ok(()));
+            chosen.map(|chosen| 2 - chosen)
+        });
+        let mut cases = channels.map(|channel| channel.case(0));
+        let (chosen, result) = choose::<2>(&mut cases, Some(Deadline::NEVER));
+        assert_eq!(result, Ok(()));
+        let got = chosen.map(|chosen| cases[chosen].value.addr());
+        assert_eq!(other.join().unwrap(), got);
+        channels.map(Numbers::destroy);
+    });
+}
+
+/// [N2] A value that is sent arrives, and one whose sender has met its deadline does not; a close ends waits.
+#[test]
+fn n2_a_value_is_sent_or_is_not() {
+    explore(2, || {
+        let channel = Numbers::new(0);
+        let sender = thread::spawn(move || {
+            let sent = channel.send(1, Deadline::after_ms(1));
+            channel.0.close();
+            sent
+        });
+        let clock = thread::spawn(advance);
+        let got = channel.receive();
+        match sender.join().unwrap() {
+            Ok(()) => assert_eq!(got, Ok(1)),
+            Err(error) => assert_eq!((error, got), (Error::TimedOut, Err(Error::Closed))),
+        }
+        clock.join().unwrap();
+        channel.destroy();
     });
 }

@@ -30,7 +30,7 @@ fn texts(ending: &str) -> Vec<String> {
 }
 
 fn is_name(name: &str) -> bool {
-    matches!(name.as_bytes(), [b'A' | b'C' | b'D' | b'F' | b'G' | b'H' | b'K' | b'L' | b'M' | b'P' | b'Q' | b'S' | b'V' | b'W', number @ ..]
+    matches!(name.as_bytes(), [b'A' | b'C' | b'D' | b'F' | b'G' | b'H' | b'K' | b'L' | b'M' | b'N' | b'P' | b'Q' | b'S' | b'V' | b'W', number @ ..]
         if !number.is_empty() && number.iter().all(u8::is_ascii_digit))
 }
 

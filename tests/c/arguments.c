@@ -61,6 +61,17 @@ static antpool_mutex_t mutex = ANTPOOL_MUTEX_INIT;
 static antpool_cond_t cond = ANTPOOL_COND_INIT;
 static antpool_sem_t sem = ANTPOOL_SEM_INIT(0);
 
+static antpool_chan_t *chan;
+static antpool_chan_case_t chan_case = {NULL, NULL, ANTPOOL_CHAN_RECV, 0};
+
+/* A channel for all rows. */
+static antpool_chan_t *some_chan(void)
+{
+    if (chan == NULL)
+        CHECK_STATUS(antpool_chan_new(1, &chan), ANTPOOL_OK);
+    return chan;
+}
+
 static antpool_completions_t *completions;
 
 /* Completions for all rows. */
@@ -261,6 +272,27 @@ ROW(antpool_sem_wait, null_handle, ALWAYS(INVALID), (NULL))
 ROW(antpool_sem_trywait, null_handle, ALWAYS(INVALID), (NULL))
 ROW(antpool_sem_wait_timeout, zero, ALWAYS(INVALID), (NULL, 0))
 ROW(antpool_sem_wait_timeout, huge, ALWAYS(INVALID), (NULL, UINT64_MAX - 1))
+
+ROW(antpool_chan_new, null_out, ALWAYS(INVALID), (1, NULL))
+ROW(antpool_chan_new, huge, ALWAYS(INVALID), ((size_t)ANTPOOL_TASKS_MAX + 1, &chan))
+ROW(antpool_chan_new, hugest, ALWAYS(INVALID), (SIZE_MAX, &chan))
+ROW(antpool_chan_send, null_handle, ALWAYS(INVALID), (NULL, NULL))
+ROW(antpool_try_chan_send, null_handle, ALWAYS(INVALID), (NULL, NULL))
+ROW(antpool_chan_send_timeout, zero, ALWAYS(INVALID), (NULL, NULL, 0))
+ROW(antpool_chan_send_timeout, huge, ALWAYS(INVALID), (NULL, NULL, UINT64_MAX - 1))
+ROW(antpool_chan_recv, null_handle, ALWAYS(INVALID), (NULL, &argument))
+ROW(antpool_chan_recv, null_out, ALWAYS(INVALID), (some_chan(), NULL))
+ROW(antpool_try_chan_recv, null_handle, ALWAYS(INVALID), (NULL, &argument))
+ROW(antpool_try_chan_recv, null_out, ALWAYS(INVALID), (some_chan(), NULL))
+ROW(antpool_chan_recv_timeout, zero, ALWAYS(INVALID), (NULL, &argument, 0))
+ROW(antpool_chan_recv_timeout, huge, ALWAYS(INVALID), (NULL, &argument, UINT64_MAX - 1))
+ROW(antpool_chan_recv_timeout, null_out, ALWAYS(INVALID), (some_chan(), NULL, 0))
+ROW(antpool_chan_select, null_cases, ALWAYS(INVALID), (NULL, 1, 0, &accepted))
+ROW(antpool_chan_select, null_out, ALWAYS(INVALID), (&chan_case, 1, 0, NULL))
+ROW(antpool_chan_select, zero, ALWAYS(INVALID), (&chan_case, 0, 0, &accepted))
+ROW(antpool_chan_select, huge, ALWAYS(INVALID), (&chan_case, SIZE_MAX, 0, &accepted))
+ROW(antpool_chan_close, null_handle, ALWAYS(INVALID), (NULL))
+ROW(antpool_chan_destroy, null_handle, ALWAYS(OK), (NULL))
 
 ROW(antpool_completions_new, null_out, ALWAYS(INVALID), (0, NULL))
 ROW(antpool_completions_new, unknown_flags, ALWAYS(INVALID), (ANTPOOL_ORDERED << 1, &completions))

@@ -50,6 +50,28 @@ static antpool_mutex_t *locked(bool wanted)
     return &mutex;
 }
 
+static antpool_chan_t *chan;
+static antpool_chan_case_t chan_case = {NULL, NULL, ANTPOOL_CHAN_RECV, 0};
+
+/* Where the next channel goes; the one before is given up. */
+static antpool_chan_t **next_chan(void)
+{
+    CHECK_STATUS(antpool_chan_destroy(chan), ANTPOOL_OK);
+    chan = NULL;
+    return &chan;
+}
+
+/* A channel that was made where the call is, with this number of values in it. What one of the parent says in a child:
+ * channels.c. */
+static antpool_chan_t **some_chan(int values)
+{
+    CHECK_STATUS(antpool_chan_destroy(chan), ANTPOOL_OK);
+    CHECK_STATUS(antpool_chan_new(1, &chan), ANTPOOL_OK);
+    for (int i = 0; i < values; i++)
+        CHECK_STATUS(antpool_try_chan_send(chan, NULL), ANTPOOL_OK);
+    return &chan;
+}
+
 static antpool_completions_t *completions;
 
 /* Completions for all rows. */
@@ -208,6 +230,16 @@ ROW(antpool_sem_post,          OK,        OK,        OK,     OK,     (&sem, 1))
 ROW(antpool_sem_wait,          OK,        OK,        OK,     OK,     (&sem))
 ROW(antpool_sem_trywait,       OK,        OK,        OK,     OK,     (&sem))
 ROW(antpool_sem_wait_timeout,  OK,        OK,        OK,     OK,     (&sem, 1))
+ROW(antpool_chan_new,          OK,        OK,        OK,     OK,     (1, next_chan()))
+ROW(antpool_chan_send,         OK,        OK,        OK,     OK,     (*some_chan(0), NULL))
+ROW(antpool_try_chan_send,     OK,        OK,        OK,     OK,     (*some_chan(0), NULL))
+ROW(antpool_chan_send_timeout, OK,        OK,        OK,     OK,     (*some_chan(0), NULL, 1))
+ROW(antpool_chan_recv,         OK,        OK,        OK,     OK,     (*some_chan(1), &argument))
+ROW(antpool_try_chan_recv,     OK,        OK,        OK,     OK,     (*some_chan(1), &argument))
+ROW(antpool_chan_recv_timeout, OK,        OK,        OK,     OK,     (*some_chan(1), &argument, 1))
+ROW(antpool_chan_select,       TIMED_OUT, TIMED_OUT, TIMED_OUT, TIMED_OUT, (&chan_case, 1, 0, &accepted))
+ROW(antpool_chan_close,        OK,        OK,        OK,     OK,     (*some_chan(0)))
+ROW(antpool_chan_destroy,      OK,        OK,        OK,     OK,     (NULL))
 ROW(antpool_completions_new,   OK,        OK,        OK,     OK,     (0, next_completions()))
 ROW(antpool_completions_submit, OK,       DEADLOCK,  CLOSED, FORKED,
     (some_completions(), pool, nothing, no_result, NULL))
