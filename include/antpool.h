@@ -1201,6 +1201,9 @@ enum antpool_status_t antpool_lane_destroy(struct antpool_lane_t *lane);
  * ANTPOOL_ERR_FORKED where a call would have to wait or to wake; it can be initialised anew.
  */
 typedef struct antpool_mutex_t {
+    /**
+     * The library's own.
+     */
     size_t _private[6];
 } antpool_mutex_t;
 
@@ -1262,6 +1265,9 @@ enum antpool_status_t antpool_mutex_unlock(struct antpool_mutex_t *mutex);
  * mutex about memory and fork() is true of it as well.
  */
 typedef struct antpool_cond_t {
+    /**
+     * The library's own.
+     */
     size_t _private[6];
 } antpool_cond_t;
 
@@ -1321,6 +1327,9 @@ ANTPOOL_API enum antpool_status_t antpool_cond_broadcast(struct antpool_cond_t *
  * said of the mutex about memory and fork() is true of it as well.
  */
 typedef struct antpool_sem_t {
+    /**
+     * The library's own.
+     */
     size_t _private[6];
 } antpool_sem_t;
 

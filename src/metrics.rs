@@ -154,8 +154,18 @@ const FAMILIES: &[Family] = &[
     ),
 ];
 
-fn seconds(nanoseconds: u64) -> f64 {
-    nanoseconds as f64 / 1e9
+/// Nanoseconds, shown as seconds.
+struct Seconds(u64);
+
+impl Display for Seconds {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{}.{:09}",
+            self.0 / 1_000_000_000,
+            self.0 % 1_000_000_000
+        )
+    }
 }
 
 fn write_histogram(out: &mut dyn Write, name: &str, labels: &str, times: &Times) -> fmt::Result {
@@ -163,10 +173,10 @@ fn write_histogram(out: &mut dyn Write, name: &str, labels: &str, times: &Times)
     let (last, buckets) = times.counts.split_last().expect("there are buckets");
     for (bucket, count) in buckets.iter().enumerate() {
         below += count;
-        let limit = seconds(1 << (bucket + 6));
+        let limit = Seconds(1 << (bucket + 6));
         writeln!(
             out,
-            "antpool_{name}_seconds_bucket{{{labels},le=\"{limit:e}\"}} {below}"
+            "antpool_{name}_seconds_bucket{{{labels},le=\"{limit}\"}} {below}"
         )?;
     }
     let all = below + last;
@@ -177,7 +187,7 @@ fn write_histogram(out: &mut dyn Write, name: &str, labels: &str, times: &Times)
     writeln!(
         out,
         "antpool_{name}_seconds_sum{{{labels}}} {}",
-        seconds(times.total_ns)
+        Seconds(times.total_ns)
     )?;
     writeln!(out, "antpool_{name}_seconds_count{{{labels}}} {all}")
 }
@@ -245,7 +255,12 @@ mod tests {
         let line = |le: &str, count: u64| {
             format!("antpool_x_seconds_bucket{{pool=\"a\",le=\"{le}\"}} {count}\n")
         };
-        for (le, count) in [("6.4e-8", 2), ("1.28e-7", 3), ("1.024e-6", 4), ("+Inf", 5)] {
+        for (le, count) in [
+            ("0.000000064", 2),
+            ("0.000000128", 3),
+            ("0.000001024", 4),
+            ("+Inf", 5),
+        ] {
             assert!(text.contains(&line(le, count)), "{le}: {text}");
         }
     }

@@ -17,6 +17,7 @@ use crate::locks::{Condition, Semaphore, SuspendMutex};
 #[derive(Debug)]
 #[repr(C)]
 pub struct antpool_mutex_t {
+    /// The library's own.
     _private: [usize; 6],
 }
 
@@ -25,6 +26,7 @@ pub struct antpool_mutex_t {
 #[derive(Debug)]
 #[repr(C)]
 pub struct antpool_cond_t {
+    /// The library's own.
     _private: [usize; 6],
 }
 
@@ -33,6 +35,7 @@ pub struct antpool_cond_t {
 #[derive(Debug)]
 #[repr(C)]
 pub struct antpool_sem_t {
+    /// The library's own.
     _private: [usize; 6],
 }
 

@@ -125,7 +125,7 @@ SPEC(the_times_of_sampled_tasks_are_histograms)
     CHECK(figure(text, "queue_time_seconds_count", "times", "") == samples);
     CHECK(figure(text, "run_time_seconds_bucket", "times", ",le=\"+Inf\"") == samples);
     CHECK(figure(text, "run_time_seconds_sum", "times", "") >= 0);
-    CHECK(figure(text, "run_time_seconds_bucket", "times", ",le=\"6.4e-8\"") <= samples);
+    CHECK(figure(text, "run_time_seconds_bucket", "times", ",le=\"0.000000064\"") <= samples);
     spec_destroy(pool);
 }
 
