@@ -265,11 +265,12 @@ typedef enum antpool_status_t {
      */
     ANTPOOL_ERR_INVALID_ARGUMENT = 1,
     /**
-     * The pool is closed.
+     * The pool, or the channel, is closed.
      */
     ANTPOOL_ERR_CLOSED = 2,
     /**
-     * The pool is full and the call may not wait, or max_blocking_tasks callers wait already.
+     * The pool is full and the call may not wait, or max_blocking_tasks callers wait already. For a channel: the call
+     * would have to wait.
      */
     ANTPOOL_ERR_OVERLOAD = 3,
     /**
@@ -334,7 +335,7 @@ typedef enum antpool_status_t {
      */
     ANTPOOL_ERR_TASK_FAILED = 18,
     /**
-     * Somebody still uses it. Reserved: nothing returns it yet.
+     * Somebody still uses it: a task of it is unfinished, a mutex is locked, a semaphore has no unit.
      */
     ANTPOOL_ERR_BUSY = 19,
 } antpool_status_t;

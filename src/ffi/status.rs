@@ -16,9 +16,10 @@ pub enum antpool_status_t {
     ANTPOOL_OK = 0,
     /// A handle, function or required out-parameter is NULL, or a number is out of range.
     ANTPOOL_ERR_INVALID_ARGUMENT = 1,
-    /// The pool is closed.
+    /// The pool, or the channel, is closed.
     ANTPOOL_ERR_CLOSED = 2,
-    /// The pool is full and the call may not wait, or max_blocking_tasks callers wait already.
+    /// The pool is full and the call may not wait, or max_blocking_tasks callers wait already. For a channel: the call
+    /// would have to wait.
     ANTPOOL_ERR_OVERLOAD = 3,
     /// The deadline came first.
     ANTPOOL_ERR_TIMED_OUT = 4,
@@ -51,7 +52,7 @@ pub enum antpool_status_t {
     ANTPOOL_ERR_UNSUPPORTED = 17,
     /// The task has run, and failed; the panic handler has the message.
     ANTPOOL_ERR_TASK_FAILED = 18,
-    /// Somebody still uses it. Reserved: nothing returns it yet.
+    /// Somebody still uses it: a task of it is unfinished, a mutex is locked, a semaphore has no unit.
     ANTPOOL_ERR_BUSY = 19,
 }
 

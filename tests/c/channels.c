@@ -144,6 +144,35 @@ SPEC(a_send_without_room_for_it_waits_for_its_receiver)
     end(pool);
 }
 
+static void receive_one(void *arg)
+{
+    (void)arg;
+    count_add(&done, 1);
+    CHECK_EQ(receive(chan), 1);
+}
+
+/* On the only carrier, so that the other fiber waits while this one runs. */
+static void destroy_too_early(void *arg)
+{
+    (void)arg;
+    count_wait(&done, 1);
+    CHECK_STATUS(antpool_chan_destroy(chan), ANTPOOL_ERR_BUSY);
+    CHECK_STATUS(antpool_chan_send(chan, as_value(1)), ANTPOOL_OK);
+}
+
+SPEC_FIBERS(a_channel_is_not_destroyed_while_somebody_waits)
+{
+    antpool_options_t options = spec_options();
+    options.carriers = 1;
+    antpool_t *pool = spec_pool(2, &options);
+    CHECK_STATUS(antpool_chan_new(0, &chan), ANTPOOL_OK);
+    CHECK_STATUS(antpool_submit(pool, receive_one, NULL), ANTPOOL_OK);
+    CHECK_STATUS(antpool_submit(pool, destroy_too_early, NULL), ANTPOOL_OK);
+    CHECK_STATUS(antpool_wait(pool), ANTPOOL_OK);
+    CHECK_STATUS(antpool_chan_destroy(chan), ANTPOOL_OK);
+    spec_destroy(pool);
+}
+
 static void send_until_closed(void *arg)
 {
     (void)arg;
