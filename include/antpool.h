@@ -1336,7 +1336,7 @@ typedef struct antpool_sem_t {
 
 /** A semaphore with this count, at most ANTPOOL_SEM_MAX. */
 #define ANTPOOL_SEM_INIT(count) \
-    { { (size_t)(count) * 2 } }
+    { { (count) * 2u } }
 
 /** The highest count of a semaphore. */
 #define ANTPOOL_SEM_MAX INT32_MAX
