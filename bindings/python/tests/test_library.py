@@ -127,7 +127,7 @@ HEADER = BINDING.parent.parent / "include" / "antpool.h"
 )
 def test_the_records_are_those_of_the_header(record, fields):
     [body] = re.findall(rf"typedef struct {record} {{(.*?)}} {record};", HEADER.read_text(), re.S)
-    declared = re.findall(r"^    [a-z][^;/]*?\**(\w+);$", body, re.M)
+    declared = re.findall(r"^    [a-z][^;/]*?\**(\w+)(?:\[\d+\])?;$", body, re.M)
     assert declared == [name for name, _ in fields]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, c_bool, c_char_p, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Tuple
 
 from . import _library
 
@@ -104,13 +104,19 @@ class Stats(NamedTuple):
     queue_time_total_ns: int  #: from acceptance to start, summed over the sampled tasks
     queue_time_max_ns: int  #: the longest of them
     queue_time_samples: int  #: how many tasks were sampled
+    queue_time_counts: Tuple[int, ...]  #: the same by powers of two, from 64 ns on
+    run_time_total_ns: int  #: how long the sampled tasks ran, summed
+    run_time_max_ns: int  #: the longest of them
+    run_time_samples: int  #: how many of them have ended
+    run_time_counts: Tuple[int, ...]  #: the same by powers of two, from 64 ns on
 
 
 class StatsRecord(ctypes.Structure):
     """``antpool_stats_t``: its size, then the fields of `Stats`, the first eight of them signed."""
 
     _fields_ = [("struct_size", c_size_t)] + [
-        (name, c_int64 if position < 8 else c_uint64) for position, name in enumerate(Stats._fields)
+        (name, c_uint64 * 32 if "counts" in name else c_int64 if position < 8 else c_uint64)
+        for position, name in enumerate(Stats._fields)
     ]
 
 

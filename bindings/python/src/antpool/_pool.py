@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
-from typing import Any, Callable, NoReturn, Optional, Sequence
+from typing import Any, Callable, List, NoReturn, Optional, Sequence
 
 from . import _callbacks, _lifetime
 from ._abi import (
@@ -301,7 +301,8 @@ class Pool:
         """One consistent look at the pool. Never waits for a task."""
         record = StatsRecord(struct_size=ctypes.sizeof(StatsRecord))
         check(calls.get_stats(self._handle, record))
-        return Stats(*(getattr(record, name) for name in Stats._fields))
+        values: List[Any] = [getattr(record, name) for name in Stats._fields]
+        return Stats._make(v if isinstance(v, int) else tuple(v) for v in values)
 
     def tune(self, capacity: int) -> None:
         """Changes the capacity, without waiting for any task and without interrupting one."""
