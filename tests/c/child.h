@@ -21,12 +21,39 @@ static inline void child_starts_threads(void)
 
 typedef void (*child_fn)(void *arg);
 
-/* Starts a process that runs the function and then ends with 0, by _exit(). */
-static inline pid_t child_start(child_fn body, void *arg)
+/* Whether all other threads of the process sleep now. */
+static inline bool child_others_sleep(void)
 {
+    const long this_one = (long)syscall(SYS_gettid);
+    bool sleep = true;
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks != NULL);
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        const long tid = atol(entry->d_name);
+        const char state = tid > 0 && tid != this_one ? spec_state(tid) : 0;
+        if (state != 0 && state != 'S')
+            sleep = false;
+    }
+    CHECK_EQ(closedir(tasks), 0);
+    return sleep;
+}
+
+/* fork(). The child of clang's AddressSanitizer hangs if another thread is inside of its allocator, whose locks it
+ * does not look after; so threads that are about to sleep get a moment for that. */
+static inline pid_t child_fork(void)
+{
+    for (int look = 0; SPEC_SANITIZED && look < 50 && !child_others_sleep(); look++)
+        spec_sleep_ms(1);
     fflush(NULL);
     pid_t process = fork();
     CHECK_GE(process, 0);
+    return process;
+}
+
+/* Starts a process that runs the function and then ends with 0, by _exit(). */
+static inline pid_t child_start(child_fn body, void *arg)
+{
+    pid_t process = child_fork();
     if (process == 0) {
         body(arg);
         _exit(0);
@@ -51,9 +78,7 @@ static inline int child_run(child_fn body, void *arg, char *said, size_t size)
 {
     int ends[2];
     CHECK_EQ(pipe(ends), 0);
-    fflush(NULL);
-    pid_t process = fork();
-    CHECK_GE(process, 0);
+    pid_t process = child_fork();
     if (process == 0) {
         CHECK_EQ(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
         body(arg);

@@ -65,17 +65,26 @@ static inline void *call_body(void *arg)
     return NULL;
 }
 
-static inline bool spec_sleeps(long tid)
+/* Its state, as the kernel has it; 0 if there is no such thread any more. */
+static inline char spec_state(long tid)
 {
     char path[64], text[256] = "";
     snprintf(path, sizeof path, "/proc/self/task/%ld/stat", tid);
     FILE *file = fopen(path, "r");
-    CHECK(file != NULL);
-    CHECK(fgets(text, sizeof text, file) != NULL);
+    if (file == NULL)
+        return 0;
+    const bool there = fgets(text, sizeof text, file) != NULL;
     CHECK_EQ(fclose(file), 0);
     const char *name_end = strrchr(text, ')');
-    CHECK(name_end != NULL);
-    return name_end[2] == 'S';
+    CHECK(!there || name_end != NULL);
+    return there ? name_end[2] : 0;
+}
+
+static inline bool spec_sleeps(long tid)
+{
+    const char state = spec_state(tid);
+    CHECK(state != 0);
+    return state == 'S';
 }
 
 /* Starts a call that has to block, and returns when its thread has slept for a while. */
