@@ -2168,7 +2168,8 @@ enum antpool_status_t antpool_dump(const struct antpool_t *pool,
  * No pool is locked while it writes, so a reader that is slow delays nobody else. It waits for no task. It allocates. May be called from any
  * thread, also inside a task, where it blocks the carrier if `fd` blocks.
  *
- * In a forked child it writes the pools that the child has made.
+ * In a forked child it writes the pools that the child has made; none if another thread of the parent was just making a
+ * pool, or in this call, at the fork.
  *
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` cannot be written to.
  * - ANTPOOL_ERR_TIMED_OUT: `fd` does not block, and had no room for a second.

@@ -9,7 +9,7 @@ use crate::dump::{Bytes, lock_soon};
 use crate::fork;
 use crate::pool::Pool;
 use crate::stats::{Stats, Times};
-use crate::sync::Mutex;
+use crate::sync::{Mutex, MutexGuard};
 
 /// Every pool that was made and not destroyed.
 struct Registry {
@@ -26,11 +26,21 @@ static REGISTRY: Mutex<Registry> = Mutex::new(Registry {
     pools: Vec::new(),
 });
 
+/// The lock, which is kept for moments only; but in a child of a process that was forked while another thread had it, for
+/// ever.
+fn lock() -> Option<MutexGuard<'static, Registry>> {
+    if fork::generation() == 0 {
+        Some(REGISTRY.lock())
+    } else {
+        lock_soon(&REGISTRY)
+    }
+}
+
 /// A pool is shown from here on until it ends. One for which there is no room is not shown. Nor is one of a child that was
 /// forked while another thread had the lock.
 pub(crate) fn register(pool: &Arc<Pool>) {
     const MOST: usize = 4096;
-    let Some(mut registry) = lock_soon(&REGISTRY) else {
+    let Some(mut registry) = lock() else {
         return;
     };
     if registry.generation != fork::generation() {
@@ -61,7 +71,7 @@ fn escape(text: &impl Display) -> String {
 }
 
 fn look() -> Vec<Seen> {
-    let pools: Vec<(u64, Arc<Pool>)> = match lock_soon(&REGISTRY) {
+    let pools: Vec<(u64, Arc<Pool>)> = match lock() {
         Some(registry) if registry.generation == fork::generation() => registry
             .pools
             .iter()
