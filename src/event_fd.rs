@@ -2,12 +2,12 @@
 
 #![allow(unsafe_code, reason = "eventfd and its calls")]
 
-#[cfg(loom)]
+#[cfg(any(loom, miri))]
 pub(crate) use model::EventFd;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, miri)))]
 pub(crate) use real::EventFd;
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, miri)))]
 mod real {
     use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
     use std::sync::OnceLock;
@@ -52,7 +52,7 @@ mod real {
     }
 }
 
-#[cfg(loom)]
+#[cfg(any(loom, miri))]
 mod model {
     use crate::sync::{AtomicUsize, Ordering};
 

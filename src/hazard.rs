@@ -263,7 +263,7 @@ mod process {
 }
 
 /// See `sync/mutants.rs`.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models {
     #![allow(unsafe_code, reason = "reads what another thread may have freed")]
 
@@ -281,7 +281,7 @@ mod models {
             let ran = Arc::new(AtomicUsize::new(0));
             let submitter = {
                 let (records, pool, ran) = (records.clone(), pool.clone(), ran.clone());
-                loom::thread::spawn(move || {
+                crate::sync::thread::spawn(move || {
                     let mine = records.take();
                     let hazard = records.protect(mine, std::ptr::dangling());
                     // ORDERING: Release, as a push has.

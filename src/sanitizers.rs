@@ -8,7 +8,7 @@
 
 #![allow(unsafe_code, reason = "calls the runtime of a sanitizer")]
 #![cfg_attr(
-    any(loom, antpool_stand_in),
+    any(loom, miri, antpool_stand_in),
     allow(dead_code, reason = "nothing is told there")
 )]
 
@@ -46,7 +46,7 @@ fn calls() -> &'static Calls {
 /// The calling thread has released `place`: what it has written is seen by whoever acquires that later.
 #[inline(always)]
 pub(crate) fn release<T>(place: &T) {
-    if cfg!(any(loom, antpool_stand_in)) {
+    if cfg!(any(loom, miri, antpool_stand_in)) {
         return;
     }
     if let (Some(release), Some(_)) = (calls().release, calls().current_fiber) {
@@ -58,7 +58,7 @@ pub(crate) fn release<T>(place: &T) {
 /// The calling thread has acquired `place`.
 #[inline(always)]
 pub(crate) fn acquire<T>(place: &T) {
-    if cfg!(any(loom, antpool_stand_in)) {
+    if cfg!(any(loom, miri, antpool_stand_in)) {
         return;
     }
     if let (Some(acquire), Some(_)) = (calls().acquire, calls().current_fiber) {
@@ -91,7 +91,7 @@ impl Fiber {
     #[inline]
     pub(crate) fn on(limit: usize, base: usize) -> Option<Owned> {
         let calls = calls();
-        let stands_in = cfg!(any(loom, antpool_stand_in));
+        let stands_in = cfg!(any(loom, miri, antpool_stand_in));
         if stands_in || calls.create_fiber.is_none() && calls.start_switch.is_none() {
             return None;
         }

@@ -47,8 +47,8 @@ pub(crate) trait Suspend {
     /// Suspends the caller until the deadline has come.
     fn sleep(&self, until: Deadline);
 
-    /// What others wake it by.
-    fn waker(&self) -> &Waker;
+    /// What others wake it by: a pointer to all of it, since it begins with its waker.
+    fn waker(&self) -> *const Waker;
 
     /// Lets others run first, and returns.
     fn yield_now(&self);
@@ -105,24 +105,28 @@ pub(crate) fn wait_fd(_: i32, _: Interest, _: Deadline) -> Result<Interest, Erro
     Err(Error::Unsupported)
 }
 
-/// Wakes a suspended caller. It lies at a fixed place in its owner, so a pointer to it is enough to find the owner.
+/// Wakes a suspended caller, which begins with it.
 #[derive(Debug)]
 pub(crate) struct Waker {
-    wake: unsafe fn(&Waker),
+    wake: unsafe fn(*const Waker),
 }
 
 impl Waker {
     /// # Safety
-    /// While the owner may be suspended, any thread may call `wake` with the result of this, at the place where the
-    /// owner keeps it.
-    pub(crate) const unsafe fn new(wake: unsafe fn(&Waker)) -> Self {
+    /// While the owner may be suspended, any thread may call `wake` with a pointer to the owner.
+    pub(crate) const unsafe fn new(wake: unsafe fn(*const Waker)) -> Self {
         Self { wake }
     }
 
     /// Resumes the owner if it is suspended. Otherwise its next suspension ends at once.
-    pub(crate) fn wake(&self) {
+    ///
+    /// # Safety
+    /// `this` is the [`Suspend::waker`] of an owner that does not end meanwhile.
+    pub(crate) unsafe fn wake(this: *const Self) {
+        // SAFETY: the caller's promise.
+        let wake = unsafe { (*this).wake };
         // SAFETY: promised to `new`.
-        unsafe { (self.wake)(self) }
+        unsafe { wake(this) }
     }
 }
 
@@ -149,9 +153,9 @@ impl Parker {
         let Some(fiber) = Current::suspender() else {
             return self.parker.park_until(deadline);
         };
-        let waker = ptr::from_ref(fiber.waker()).cast_mut();
         // ORDERING: Relaxed; prepare_park publishes it.
-        self.fiber.store(waker, Ordering::Relaxed);
+        self.fiber
+            .store(fiber.waker().cast_mut(), Ordering::Relaxed);
         if !self.parker.prepare_park() {
             return true;
         }
@@ -175,7 +179,7 @@ impl Parker {
             // ORDERING: Relaxed; unpark has acquired it.
             let fiber = self.fiber.load(Ordering::Relaxed);
             // SAFETY: the fiber that has announced itself stored it, and cannot end meanwhile: see above.
-            unsafe { &*fiber }.wake();
+            unsafe { Waker::wake(fiber) };
         }
     }
 }

@@ -236,6 +236,14 @@ impl fmt::Debug for Task {
     }
 }
 
+/// A task that does nothing, known by a number.
+#[cfg(all(test, any(loom, miri)))]
+pub(crate) fn numbered(number: usize) -> Task {
+    unsafe extern "C-unwind" fn nothing(_: *mut c_void) {}
+    // SAFETY: `nothing` may be called with anything.
+    unsafe { Task::new(nothing, std::ptr::without_provenance_mut(number)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_stamp_changes_nothing_but_the_stamp() {
-        let arg = 0x1234_usize as *mut c_void;
+        let arg = std::ptr::without_provenance_mut(0x1234);
         // SAFETY: `nothing` may be called with anything.
         let mut task = unsafe { Task::new(nothing, arg) };
         assert_eq!(task.accepted_at(), None);

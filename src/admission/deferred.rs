@@ -7,7 +7,7 @@ use crossbeam_utils::CachePadded;
 use super::control::Control;
 use super::word::{CLOSED, METERED_WORD, QUIESCENCE, WAITERS};
 use super::{DEFER, Gate, Hints, TASKS_MAX};
-use crate::sync::{AtomicU32, Ordering, fence_in_models, mutant};
+use crate::sync::{AtomicU32, Ordering, fence_in_models, mutant, seq_cst_unless};
 
 /// One finish in [`DEFER`].
 const DEFER_ONE: u32 = DEFER & DEFER.wrapping_neg();
@@ -57,7 +57,9 @@ impl Gate {
     #[inline]
     pub(crate) fn defer(&self, deferred: &Deferred) -> bool {
         // ORDERING: [O4] The account is written before the hints are read.
-        let before = deferred.0.fetch_add(1, Ordering::SeqCst);
+        let before = deferred
+            .0
+            .fetch_add(1, seq_cst_unless("shipped.A9", Ordering::AcqRel));
         fence_in_models();
         let hints = self.hints.load(Ordering::SeqCst);
         let most = if mutant("A9") { DEFER } else { hints & DEFER };
@@ -137,7 +139,7 @@ impl Gate {
 }
 
 /// See `models.rs`.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models {
     use super::super::models::{Granted, explore, gate, spawn};
     use super::super::{Caller, WaitPolicy};

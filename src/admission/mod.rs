@@ -10,7 +10,7 @@ mod checks;
 mod control;
 mod deferred;
 mod life;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models;
 mod pausing;
 mod quiescence;

@@ -73,7 +73,7 @@ fn accept_with(
 macro_rules! spawn {
     ($($gate:ident),*; $body:expr) => {{
         $(let $gate = Arc::clone(&$gate);)*
-        loom::thread::spawn(move || $body)
+        crate::sync::thread::spawn(move || $body)
     }};
 }
 pub(super) use spawn;
@@ -241,7 +241,7 @@ fn a5_a_deadline_that_meets_a_finish_strands_nobody() {
             assert_eq!(accept(&gate, FOREVER), Ok(()));
             gate.finish();
         });
-        let clock = loom::thread::spawn(advance);
+        let clock = crate::sync::thread::spawn(advance);
         gate.finish();
         clock.join().unwrap();
         other.join().unwrap();
@@ -337,8 +337,8 @@ fn a6_workers_that_wait_for_each_other_are_not_left_hanging() {
                 gate.finish();
             }
         };
-        let one = loom::thread::spawn(task(Arc::clone(&gate), Arc::clone(&told)));
-        let two = loom::thread::spawn(task(Arc::clone(&gate), Arc::clone(&told)));
+        let one = crate::sync::thread::spawn(task(Arc::clone(&gate), Arc::clone(&told)));
+        let two = crate::sync::thread::spawn(task(Arc::clone(&gate), Arc::clone(&told)));
         one.join().unwrap();
         two.join().unwrap();
         // None, if one had finished before the other asked.
@@ -366,7 +366,7 @@ fn a6_a_shrink_that_leaves_only_waiting_workers_is_noticed() {
             assert_eq!(gate.after_task(hints, 0, &Granted), Next::Leave);
         } else {
             while gate.retire(false) != Retire::Leave {
-                loom::thread::yield_now();
+                crate::sync::thread::yield_now();
             }
         }
         assert!(task.join().unwrap() <= 1);
@@ -510,7 +510,7 @@ fn a14_a_pool_ends_with_the_successor_of_a_lost_worker() {
             assert!(gate.replace_lost(0, &Granted));
             gate.finish();
             while gate.retire(false) != Retire::Leave {
-                loom::thread::yield_now();
+                crate::sync::thread::yield_now();
             }
             gate.thread_ends(1)
         });

@@ -380,6 +380,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes a minute there")]
     fn a_line_that_one_stays_in_does_not_grow_with_those_that_come_and_go() {
         let (mut line, mut waiters) = (WaitQueue::with(1), WaiterCache::default());
         line.join(waiters.take(), false);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crossbeam_utils::CachePadded;
 
 use crate::clock;
-use crate::sync::{AtomicU64, Mutex, Ordering, fence, fence_in_models, mutant};
+use crate::sync::{AtomicU64, Mutex, Ordering, fence, fence_in_models, mutant, seq_cst_unless};
 
 /// One sleeping worker, in [`Idle::state`]: 24 bits, as many as workers can be.
 const SLEEPING: u64 = 1;
@@ -131,7 +131,8 @@ impl<S: Sleeps> Idle<S> {
     #[inline]
     pub(super) fn task_pushed(&self, taken_soon: impl Fn() -> bool) {
         // ORDERING: [T2] The push has ended with a SeqCst write.
-        let state = self.state.load(Ordering::SeqCst);
+        let order = seq_cst_unless("shipped.W1", Ordering::Acquire);
+        let state = self.state.load(order);
         if searching(state) == 0 && sleeping(state) > 0 {
             self.wake_for_task(taken_soon);
         }
@@ -257,9 +258,10 @@ impl<S: Sleeps> Idle<S> {
 }
 
 /// See `sync/mutants.rs`.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models {
     use super::*;
+    use crate::queue::Queue;
     use crate::sync::AtomicUsize;
 
     #[derive(Debug, Default)]
@@ -279,6 +281,27 @@ mod models {
         }
     }
 
+    /// [W1] [W3] A push meets a worker that falls asleep: it is woken, or stays awake.
+    #[test]
+    fn w1_w3_a_push_is_seen_or_sees_the_sleeper() {
+        crate::sync::explore(3, || {
+            let idle = Arc::new(Idle::with(1));
+            let queue = Arc::new(Queue::growing());
+            let sleeper = Arc::new(Sleeper::default());
+            let worker = {
+                let (idle, queue, sleeper) =
+                    (Arc::clone(&idle), Arc::clone(&queue), Arc::clone(&sleeper));
+                crate::sync::thread::spawn(move || {
+                    idle.register_sleeper(&sleeper, false, || !queue.is_empty())
+                })
+            };
+            assert!(queue.push(crate::task::numbered(1)).is_ok());
+            idle.task_pushed(|| false);
+            let sleeps = worker.join().unwrap();
+            assert!(!sleeps || sleeper.is_woken(), "the task is lost");
+        });
+    }
+
     /// [W5] A push leaves the waking to a caller that spins, which ends just then.
     #[test]
     fn w5_a_task_that_is_left_to_a_spinning_caller_wakes_somebody() {
@@ -289,14 +312,14 @@ mod models {
             assert!(idle.register_sleeper(&sleeper, false, || false));
             let spinning = {
                 let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
-                loom::thread::spawn(move || {
+                crate::sync::thread::spawn(move || {
                     idle.begin_spin();
-                    // ORDERING: Relaxed; the fence comes before.
-                    idle.end_spin(|| queued.load(Ordering::Relaxed) > 0);
+                    // ORDERING: as a queue looks (Q4).
+                    idle.end_spin(|| queued.load(Ordering::SeqCst) > 0);
                 })
             };
-            // ORDERING: Relaxed, with the fence that a push has.
-            queued.store(1, Ordering::Relaxed);
+            // ORDERING: as a push ends (Q4).
+            queued.store(1, Ordering::SeqCst);
             fence_in_models();
             idle.task_pushed(|| false);
             spinning.join().unwrap();
@@ -314,19 +337,19 @@ mod models {
             assert!(idle.register_sleeper(&sleeper, false, || false));
             let starting = {
                 let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
-                loom::thread::spawn(move || {
+                crate::sync::thread::spawn(move || {
                     let started: Result<(), ()> = idle.start(
                         || Err(()),
                         || {
-                            // ORDERING: Relaxed; the fence comes before.
-                            queued.load(Ordering::Relaxed) > 0
+                            // ORDERING: as a queue looks (Q4).
+                            queued.load(Ordering::SeqCst) > 0
                         },
                     );
                     assert!(started.is_err());
                 })
             };
-            // ORDERING: Relaxed, with the fence that a push has.
-            queued.store(1, Ordering::Relaxed);
+            // ORDERING: as a push ends (Q4).
+            queued.store(1, Ordering::SeqCst);
             fence_in_models();
             idle.task_pushed(|| false);
             starting.join().unwrap();

@@ -135,7 +135,7 @@ mod tests {
 }
 
 /// See `sync/mutants.rs`.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models {
     use super::*;
     use crate::sync::explore;
@@ -156,7 +156,7 @@ mod models {
                     roster.give_back(index);
                 }
             };
-            let others = [0, 1].map(|wanted| loom::thread::spawn(thread(wanted)));
+            let others = [0, 1].map(|wanted| crate::sync::thread::spawn(thread(wanted)));
             thread(0)();
             for other in others {
                 other.join().unwrap();

@@ -6,9 +6,9 @@ use crate::admission::SpawnError;
 use crate::clock::Deadline;
 use crate::config::Config;
 use crate::error::Error;
-use crate::sync::Mutex;
 #[cfg(loom)]
 use crate::sync::os;
+use crate::sync::{Mutex, mutant};
 
 #[cfg(not(loom))]
 use super::os;
@@ -62,7 +62,7 @@ impl Threads {
     pub(super) fn this_one_will_end(&self) -> Option<Thread> {
         let this = self.traits.this_thread()?;
         let mut ended = self.ended.lock();
-        if ended.detached {
+        if ended.detached && !mutant("W8") {
             this.detach();
             return None;
         }
@@ -96,5 +96,47 @@ impl Threads {
             crate::clock::sleep(pause);
             pause = (pause * 2).min(Self::LONGEST_PAUSE);
         }
+    }
+}
+
+/// See `sync/mutants.rs`.
+#[cfg(all(test, loom))]
+mod models {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sync::explore;
+
+    /// Two threads end while the pool is given up or shut down.
+    fn two_end(meanwhile: fn(&Threads)) {
+        explore(3, move || {
+            let threads =
+                Threads::new(&Config::default_pool(), 0).expect("models grant every thread");
+            let threads = Arc::new(threads);
+            let others = [(); 2].map(|()| {
+                let threads = Arc::clone(&threads);
+                crate::sync::thread::spawn(move || threads.this_one_ends())
+            });
+            meanwhile(&threads);
+            for other in others {
+                other.join().unwrap();
+            }
+            if !threads.ended.lock().detached {
+                threads.reap(Deadline::NEVER);
+            }
+            assert_eq!(threads.traits.unjoined(), 0, "nobody joins a thread");
+        });
+    }
+
+    /// [W8] Each is joined by the next, or by whoever reaps.
+    #[test]
+    fn w8_each_thread_is_joined_once() {
+        two_end(|threads| assert!(threads.reap(Deadline::NEVER)));
+    }
+
+    /// [W8] Each is joined, or sees to itself.
+    #[test]
+    fn w8_no_thread_of_a_pool_that_is_given_up_waits_to_be_joined() {
+        two_end(Threads::detach);
     }
 }

@@ -378,7 +378,7 @@ pub(crate) fn choose<const N: usize>(
 }
 
 /// See the README beside this file.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models {
     use super::*;
     use crate::sync::explore;
@@ -411,7 +411,7 @@ mod models {
             }
             let serves = |channel: &Channel| channel.inner.lock().receivers.choose().is_some();
             let other = channels[1];
-            let other = loom::thread::spawn(move || serves(other));
+            let other = crate::sync::thread::spawn(move || serves(other));
             let own = serves(channels[0]);
             assert!(own != other.join().unwrap(), "served by both or by none");
         });

@@ -14,7 +14,7 @@ use crate::sync::{Ordering, mutant};
 pub(crate) struct Condition(Object);
 
 impl Condition {
-    #[cfg(loom)]
+    #[cfg(any(loom, miri))]
     pub(super) fn new() -> Self {
         Self(Object::new(0))
     }

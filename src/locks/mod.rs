@@ -2,7 +2,7 @@
 
 mod channel;
 mod condition;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models;
 mod mutex;
 mod semaphore;
@@ -36,7 +36,7 @@ struct Object {
 struct List(sync::Mutex<Waiters>);
 
 impl Object {
-    #[cfg(loom)]
+    #[cfg(any(loom, miri))]
     fn new(word: usize) -> Self {
         Self {
             word: AtomicUsize::new(word),

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use loom::thread;
+use crate::sync::thread;
 
 use super::{Case, Channel, Condition, Semaphore, SuspendMutex, choose};
 use crate::clock::Deadline;
@@ -131,6 +131,7 @@ fn v1_no_signal_is_lost() {
 
 /// [V1] A wait that says it met its deadline has taken no signal from the one beside it.
 #[test]
+#[cfg(loom)] // Elsewhere time passes by itself.
 fn v1_a_deadline_takes_no_signal() {
     explore(2, || {
         let guarded = Guarded::new();
@@ -189,18 +190,24 @@ fn p2_nobody_waits_beside_a_unit() {
 
 /// A channel of numbers, which the models leave to the end of the process.
 #[derive(Clone, Copy)]
-struct Numbers(&'static Channel);
+struct Numbers(*mut Channel);
+
+// SAFETY: a channel is used by any thread.
+unsafe impl Send for Numbers {}
 
 impl Numbers {
     fn new(capacity: usize) -> Self {
-        let channel = Channel::make(capacity).expect("there is memory");
-        // SAFETY: it is never freed but by `destroy`.
-        Self(unsafe { &*channel })
+        Self(Channel::make(capacity).expect("there is memory"))
+    }
+
+    fn channel(self) -> &'static Channel {
+        // SAFETY: it is never freed but by `destroy`, which is the last call.
+        unsafe { &*self.0 }
     }
 
     fn case(self, number: usize) -> Case<'static> {
         Case {
-            channel: Some(self.0),
+            channel: Some(self.channel()),
             sends: number != 0,
             value: std::ptr::without_provenance_mut(number),
         }
@@ -218,7 +225,7 @@ impl Numbers {
 
     fn destroy(self) {
         // SAFETY: nobody uses it any more.
-        let destroyed = unsafe { Channel::destroy(std::ptr::from_ref(self.0).cast_mut()) };
+        let destroyed = unsafe { Channel::destroy(self.0) };
         assert_eq!(destroyed, Ok(()));
     }
 }
@@ -239,7 +246,7 @@ fn n2_two_who_choose_find_each_other() {
         assert_eq!(result, Ok(()));
         let got = chosen.map(|chosen| cases[chosen].value.addr());
         assert_eq!(other.join().unwrap(), got);
-        channels.map(Numbers::destroy);
+        channels.into_iter().for_each(Numbers::destroy);
     });
 }
 
@@ -250,7 +257,7 @@ fn n2_a_value_is_sent_or_is_not() {
         let channel = Numbers::new(0);
         let sender = thread::spawn(move || {
             let sent = channel.send(1, Deadline::after_ms(1));
-            channel.0.close();
+            channel.channel().close();
             sent
         });
         let clock = thread::spawn(advance);

@@ -19,7 +19,7 @@ const HANDED: usize = 2;
 pub(crate) struct SuspendMutex(Object);
 
 impl SuspendMutex {
-    #[cfg(loom)]
+    #[cfg(any(loom, miri))]
     pub(super) fn new() -> Self {
         Self(Object::new(0))
     }

@@ -20,7 +20,7 @@ const MAX: usize = i32::MAX as usize;
 pub(crate) struct Semaphore(Object);
 
 impl Semaphore {
-    #[cfg(loom)]
+    #[cfg(any(loom, miri))]
     pub(super) fn new(count: usize) -> Self {
         Self(Object::new(count * UNIT))
     }

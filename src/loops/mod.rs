@@ -5,7 +5,7 @@
 
 mod caller;
 mod discard;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models;
 mod parallel_for;
 mod ranges;

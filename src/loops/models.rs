@@ -22,7 +22,7 @@ fn call<F: Send + Sync + 'static>(
     let threads: Vec<_> = (0..helpers)
         .map(|_| {
             let (teams, frame) = (Arc::clone(&teams), Arc::clone(&frame));
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 let inside = teams.join(ticket)?;
                 help(&frame, inside.slot());
                 Some(inside.slot())
@@ -99,7 +99,7 @@ fn l4_a_gang_ends_when_all_have_been_there() {
         let ticket = led.ticket();
         let threads = [(); 2].map(|()| {
             let teams = Arc::clone(&teams);
-            loom::thread::spawn(move || teams.join(ticket).map(|inside| inside.slot()))
+            crate::sync::thread::spawn(move || teams.join(ticket).map(|inside| inside.slot()))
         });
         assert!(led.end(2), "no fork");
         assert!(teams.join(ticket).is_none(), "the team is free");
@@ -118,7 +118,7 @@ fn l2_each_index_is_taken_once() {
         };
         let other = {
             let ranges = Arc::clone(&ranges);
-            loom::thread::spawn(move || taken(&ranges))
+            crate::sync::thread::spawn(move || taken(&ranges))
         };
         let here = taken(&ranges);
         assert_eq!(here + other.join().unwrap(), 3);

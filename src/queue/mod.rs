@@ -3,7 +3,7 @@
 //! Its room is admission's business: whoever pushes has had the task accepted.
 
 mod levels;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models;
 mod segment;
 #[cfg_attr(loom, allow(dead_code, reason = "models of pools have a simpler one"))]
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn each_task_is_taken_once_and_those_of_one_pusher_in_their_order() {
         const PUSHERS: usize = 3;
-        const EACH: usize = 20_000;
+        const EACH: usize = if cfg!(miri) { 100 } else { 20_000 };
         let queue = Segments::new();
         let taken: Vec<Vec<usize>> = std::thread::scope(|scope| {
             for pusher in 0..PUSHERS {

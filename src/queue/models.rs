@@ -1,16 +1,13 @@
 //! Every interleaving of a few pushes and pops. Each model shows the invariant of the README that it is
 //! named for; with `ANTPOOL_MUTANT` set to that name it has to fail.
 
-#![allow(unsafe_code, reason = "a task is a C function and its argument")]
-
-use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::segment::SLOTS;
 use super::segments::Segments;
 use super::{Level, Queue};
 use crate::sync::{AtomicUsize, Ordering, explore, fence_in_models};
-use crate::task::Task;
+use crate::task::numbered as task;
 
 /// A queue out of which this number of tasks has been taken already.
 fn queue(taken: usize) -> Arc<Segments<usize>> {
@@ -33,7 +30,7 @@ fn q1_a_task_is_seen_whole() {
         let queue = queue(0);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || queue.push(7).expect("there is memory"))
+            crate::sync::thread::spawn(move || queue.push(7).expect("there is memory"))
         };
         let taken = queue.pop();
         pusher.join().unwrap();
@@ -49,13 +46,13 @@ fn q2_each_task_is_taken_once_and_in_order() {
         let queue = queue(1);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 (10..13).for_each(|task| queue.push(task).expect("there is memory"))
             })
         };
         let popper = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || pops(&queue, 2))
+            crate::sync::thread::spawn(move || pops(&queue, 2))
         };
         let mut taken = pops(&queue, 2);
         let theirs = popper.join().unwrap();
@@ -78,7 +75,7 @@ fn q2_two_who_push_at_once_do_not_meet() {
         let queue = queue(0);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 (10..12).for_each(|task| queue.push(task).expect("there is memory"))
             })
         };
@@ -98,7 +95,7 @@ fn q3_a_segment_is_not_used_again_while_somebody_reads_in_it() {
         (0..SLOTS).for_each(|task| queue.push(task).expect("there is memory"));
         let popper = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || queue.pop())
+            crate::sync::thread::spawn(move || queue.pop())
         };
         let mut taken = pops(&queue, SLOTS);
         // The next segment is full then, and the one after it may be the first again.
@@ -118,7 +115,7 @@ fn q4_a_push_is_seen_or_sees() {
         let sleeps = Arc::new(AtomicUsize::new(0));
         let sleeper = {
             let (queue, sleeps) = (Arc::clone(&queue), Arc::clone(&sleeps));
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 sleeps.store(1, Ordering::SeqCst);
                 fence_in_models();
                 !queue.is_empty()
@@ -137,7 +134,7 @@ fn q5_a_ticket_comes_with_its_segment() {
         let queue = queue(SLOTS - 1);
         let pusher = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 (10..12).for_each(|task| queue.push(task).expect("there is memory"))
             })
         };
@@ -148,14 +145,6 @@ fn q5_a_ticket_comes_with_its_segment() {
         taken.sort_unstable();
         assert_eq!(taken, [10, 11, 20]);
     });
-}
-
-unsafe extern "C-unwind" fn nothing(_: *mut c_void) {}
-
-/// A task that is known by a number.
-fn task(number: usize) -> Task {
-    // SAFETY: `nothing` may be called with anything.
-    unsafe { Task::new(nothing, std::ptr::without_provenance_mut(number)) }
 }
 
 fn push_at(queue: &Queue, number: usize, level: Level) {
@@ -193,7 +182,7 @@ fn q6_a_low_task_is_taken_whoever_pops() {
         (0..14).for_each(|_| assert_eq!(pop(&queue), Some(2)));
         let other = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || pop(&queue))
+            crate::sync::thread::spawn(move || pop(&queue))
         };
         let taken = [pop(&queue), other.join().unwrap()];
         assert!(taken.contains(&Some(1)), "{taken:?}");
@@ -207,7 +196,7 @@ fn q7_the_levels_are_made_once() {
         let queue = Arc::new(Queue::growing());
         let other = {
             let queue = Arc::clone(&queue);
-            loom::thread::spawn(move || push_at(&queue, 1, Level::Low))
+            crate::sync::thread::spawn(move || push_at(&queue, 1, Level::Low))
         };
         push_at(&queue, 2, Level::High);
         other.join().unwrap();
@@ -226,7 +215,7 @@ fn q7_a_push_at_a_level_is_seen_or_sees() {
         let sleeps = Arc::new(AtomicUsize::new(0));
         let sleeper = {
             let (queue, sleeps) = (Arc::clone(&queue), Arc::clone(&sleeps));
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 sleeps.store(1, Ordering::SeqCst);
                 fence_in_models();
                 !queue.is_empty()

@@ -12,7 +12,9 @@ use crossbeam_utils::CachePadded;
 
 use super::segment::{SLOTS, Segment};
 use super::spare::Spare;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, StepWait, fence_in_models, mutant, spin_loop};
+use crate::sync::{
+    AtomicPtr, AtomicU64, Ordering, StepWait, fence_in_models, mutant, seq_cst_unless, spin_loop,
+};
 
 /// Tickets of a segment: one for each slot, and the last one for the step to the next segment.
 const LAP: u64 = SLOTS as u64 + 1;
@@ -63,8 +65,9 @@ impl<T> End<T> {
             return true;
         }
         // ORDERING: SeqCst for Q4.
+        let order = seq_cst_unless("shipped.Q4", Ordering::AcqRel);
         self.ticket
-            .compare_exchange_weak(ticket, next, Ordering::SeqCst, Ordering::Acquire)
+            .compare_exchange_weak(ticket, next, order, Ordering::Acquire)
             .is_ok()
     }
 
@@ -237,8 +240,9 @@ impl<T: Copy + Send> Segments<T> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         // ORDERING: SeqCst for Q4.
-        let head = self.head.ticket.load(Ordering::SeqCst);
-        let tail = self.tail.ticket.load(Ordering::SeqCst);
+        let order = seq_cst_unless("shipped.Q4.look", Ordering::Acquire);
+        let head = self.head.ticket.load(order);
+        let tail = self.tail.ticket.load(order);
         number_of(head) == number_of(tail)
     }
 

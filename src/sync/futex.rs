@@ -20,7 +20,7 @@ pub(super) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
     let _ = unsafe {
         libc::syscall(
             libc::SYS_futex,
-            word,
+            word.as_ptr(),
             operation,
             expected,
             until,
@@ -34,5 +34,5 @@ pub(super) fn wait(word: &AtomicU32, expected: u32, until: Deadline) {
 pub(super) fn wake_one(word: &AtomicU32) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the address is only used as a key.
-    let _ = unsafe { libc::syscall(libc::SYS_futex, word, operation, 1) };
+    let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, 1) };
 }

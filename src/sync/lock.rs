@@ -77,7 +77,7 @@ impl Lock {
 }
 
 /// See the README beside this file.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models {
     use std::sync::Arc;
 
@@ -111,7 +111,7 @@ mod models {
             let others: Vec<_> = (0..2)
                 .map(|_| {
                     let guarded = Arc::clone(&guarded);
-                    loom::thread::spawn(move || guarded.add_one())
+                    crate::sync::thread::spawn(move || guarded.add_one())
                 })
                 .collect();
             let mut seen = vec![guarded.add_one()];

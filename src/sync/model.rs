@@ -9,6 +9,8 @@ pub(crate) use loom::cell::UnsafeCell;
 pub(crate) use loom::sync::atomic::{
     AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+#[cfg(test)]
+pub(crate) use loom::thread;
 pub(crate) use loom::thread_local;
 
 /// Nothing: a model needs no pauses.
@@ -307,6 +309,8 @@ impl Deadline {
 
 /// Threads, as [`crate::engine`] asks for them.
 pub(crate) mod os {
+    use std::sync::atomic::AtomicIsize;
+
     use super::{Arc, AtomicBool, Plain};
     use crate::admission::SpawnError;
     use crate::config::Config;
@@ -316,18 +320,24 @@ pub(crate) mod os {
     #[derive(Debug)]
     pub(crate) struct ThreadAttributes {
         refuses: Arc<AtomicBool>,
+        unjoined: Arc<AtomicIsize>,
     }
 
-    /// A thread that can be joined. loom joins nothing that a model does not.
+    /// A thread that can be joined. loom joins nothing that a model does not; here it is counted.
     #[derive(Debug)]
-    pub(crate) struct Thread;
+    pub(crate) struct Thread(Arc<AtomicIsize>);
 
     impl Thread {
-        pub(crate) fn join(self) {}
+        pub(crate) fn join(self) {
+            self.join_if_ended();
+        }
 
-        pub(crate) fn detach(self) {}
+        pub(crate) fn detach(self) {
+            self.join_if_ended();
+        }
 
         pub(crate) fn join_if_ended(&self) -> bool {
+            self.0.fetch_sub(1, Plain::Relaxed);
             true
         }
     }
@@ -336,6 +346,7 @@ pub(crate) mod os {
         pub(crate) fn new(_: &Config, _: usize) -> Result<Self, Error> {
             Ok(Self {
                 refuses: Arc::default(),
+                unjoined: Arc::default(),
             })
         }
 
@@ -352,7 +363,14 @@ pub(crate) mod os {
         }
 
         pub(crate) fn this_thread(&self) -> Option<Thread> {
-            Some(Thread)
+            self.unjoined.fetch_add(1, Plain::Relaxed);
+            Some(Thread(Arc::clone(&self.unjoined)))
+        }
+
+        /// Threads that have ended and that nobody has joined or detached.
+        #[cfg(test)]
+        pub(crate) fn unjoined(&self) -> isize {
+            self.unjoined.load(Plain::Relaxed)
         }
     }
 }

@@ -106,7 +106,7 @@ impl Parker {
 }
 
 /// See the README beside this file.
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models {
     use std::sync::Arc;
 
@@ -126,9 +126,9 @@ mod models {
         }
     }
 
-    fn woken_by(sleeper: &Arc<Sleeper>) -> loom::thread::JoinHandle<bool> {
+    fn woken_by(sleeper: &Arc<Sleeper>) -> crate::sync::thread::JoinHandle<bool> {
         let sleeper = Arc::clone(sleeper);
-        loom::thread::spawn(move || sleeper.wake(1))
+        crate::sync::thread::spawn(move || sleeper.wake(1))
     }
 
     /// [S3] A wake meets a thread that parks: it returns, and sees what was written before the wake.
@@ -165,7 +165,7 @@ mod models {
             let sleeper = Arc::new(Sleeper::default());
             let soon = Deadline::after_ms(1);
             let waker = woken_by(&sleeper);
-            let clock = loom::thread::spawn(advance);
+            let clock = crate::sync::thread::spawn(advance);
             if !sleeper.0.park_until(soon) {
                 assert!(sleeper.0.park_until(Deadline::NEVER));
             }

@@ -23,6 +23,8 @@ use crate::sync::{Mutex, MutexGuard, mutant};
 #[derive(Debug)]
 pub(crate) struct Entry<D> {
     completions: *const Completions<D>,
+    /// Itself, as it was made: it is freed through this, since a reference may not be.
+    this: Cell<*mut Self>,
     done: D,
     arg: *mut c_void,
     /// How the work has ended. This and what follows is read and changed under the lock.
@@ -144,6 +146,7 @@ impl<D: Copy> Completions<D> {
     pub(crate) fn enter(&self, done: D, arg: *mut c_void) -> Result<NonNull<Entry<D>>, Error> {
         let entry = try_box(Entry {
             completions: self,
+            this: Cell::new(ptr::null_mut()),
             done,
             arg,
             outcome: Cell::new(None),
@@ -152,6 +155,8 @@ impl<D: Copy> Completions<D> {
             previous: Cell::new(ptr::null()),
         })?;
         let entry = NonNull::from(Box::leak(entry));
+        // SAFETY: just made.
+        unsafe { entry.as_ref() }.this.set(entry.as_ptr());
         let mut inner = self.inner.lock();
         inner.pending += 1;
         if self.is_ordered() {
@@ -246,9 +251,9 @@ impl<D: Copy> Completions<D> {
         if next.number.get() >= end {
             return None;
         }
-        let next = NonNull::from(next);
+        let next = next.this.get();
         // SAFETY: it stays until it is freed below.
-        let entry = unsafe { next.as_ref() };
+        let entry = unsafe { &*next };
         inner.remove(entry);
         Self::one_less(&mut inner);
         drop(inner);
@@ -258,7 +263,7 @@ impl<D: Copy> Completions<D> {
             entry.outcome.get().unwrap_or(Outcome::Done),
         );
         // SAFETY: `enter` made such a box; the worker has given back the lock that it ended with.
-        drop(unsafe { Box::from_raw(next.as_ptr()) });
+        drop(unsafe { Box::from_raw(next) });
         Some(taken)
     }
 
@@ -305,7 +310,7 @@ impl<D: Copy> Completions<D> {
         drop(unsafe { ptr::read(event_fd) });
     }
 
-    #[cfg(all(test, loom))]
+    #[cfg(all(test, any(loom, miri)))]
     pub(super) fn is_readable(&self) -> bool {
         self.event_fd.is_readable()
     }

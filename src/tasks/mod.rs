@@ -5,7 +5,7 @@
 mod completions;
 mod group;
 mod lane;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models;
 mod record;
 pub(crate) mod waiters;

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use loom::thread;
+use crate::sync::thread;
 
 use super::completions::Entry;
 use super::{Begin, Completions, Group, Lane, Outcome, Places, Tracker};

@@ -7,6 +7,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::oneshot::Oneshot;
 use crate::admission::WaitPolicy;
 use crate::clock::Deadline;
 use crate::config::Config;
@@ -15,7 +16,6 @@ use crate::error::Error;
 use crate::memory;
 use crate::observer::{Failure, Observer};
 use crate::pool::Pool;
-use crate::suspend::Parker;
 use crate::sync::Mutex;
 use crate::task::{Task, TaskFn};
 
@@ -37,9 +37,7 @@ struct Call {
     /// The pool of the fiber, which the function belongs to as well.
     pool: *const (),
     owner: *const c_void,
-    done: Parker,
-    /// How it ended. The waiter is woken with the lock held: see [`Parker::unpark`].
-    ended: Mutex<Option<Outcome>>,
+    ended: Oneshot<Outcome>,
 }
 
 /// What it means for the task: nothing, that it has failed, or that it cannot go on.
@@ -55,14 +53,6 @@ unsafe impl Send for Call {}
 // SAFETY: as above; what changes is behind the lock.
 unsafe impl Sync for Call {}
 
-impl Call {
-    fn end(&self, outcome: Outcome) {
-        let mut ended = self.ended.lock();
-        *ended = Some(outcome);
-        self.done.unpark();
-    }
-}
-
 /// Learns of calls that failed.
 struct Listener;
 
@@ -70,7 +60,7 @@ impl Observer for Listener {
     fn task_failed(&self, failure: Failure<'_>) -> bool {
         // SAFETY: counted for the task, which did not come to its end.
         let call = unsafe { Arc::from_raw(failure.arg.cast_const().cast::<Call>()) };
-        call.end(Outcome::Failed(failure.message.to_owned()));
+        call.ended.send(Outcome::Failed(failure.message.to_owned()));
         true
     }
 
@@ -102,7 +92,7 @@ unsafe extern "C-unwind" fn run(call: *mut c_void) {
         .map_or(Outcome::Returned, Outcome::Marked);
     // SAFETY: the end of the task.
     let call = unsafe { Arc::from_raw(call.cast_const().cast::<Call>()) };
-    call.end(outcome);
+    call.ended.send(outcome);
 }
 
 impl Blocking {
@@ -172,8 +162,7 @@ impl Blocking {
             arg,
             pool: pool.address(),
             owner: pool.observer().owner(),
-            done: Parker::default(),
-            ended: Mutex::new(None),
+            ended: Oneshot::default(),
         });
         let counted = Arc::into_raw(Arc::clone(&call));
         // SAFETY: `run` takes a call, which is counted for it.
@@ -183,13 +172,7 @@ impl Blocking {
             drop(unsafe { Arc::from_raw(counted) });
             return Err(error);
         }
-        let outcome = loop {
-            call.done.park_until(Deadline::NEVER);
-            if let Some(outcome) = call.ended.lock().take() {
-                break outcome;
-            }
-        };
-        Ok(match outcome {
+        Ok(match call.ended.receive() {
             Outcome::Returned => None,
             Outcome::Marked(message) => {
                 Current::fail(|| message);

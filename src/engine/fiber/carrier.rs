@@ -148,7 +148,10 @@ impl Carrier {
             self.pool.roster().give_back(self.index.get());
         });
         self.engine.threads.this_one_ends();
-        self.group.one_leaves(&self.pool, &self.engine, &self.inbox);
+        self.engine.free_inbox(&self.inbox);
+        if let Some(last) = self.group.one_leaves() {
+            self.pool.thread_ends(last);
+        }
     }
 
     /// Calls the start hook. If that ends the thread no other is started, whose hook would do the same:

@@ -2,16 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-#[cfg(not(loom))]
-use std::sync::Arc;
-
-#[cfg(not(loom))]
-use super::engine::FiberEngine;
-#[cfg(not(loom))]
-use super::node::Inbox;
-#[cfg(not(loom))]
-use crate::pool::Pool;
-use crate::sync::{AtomicU32, AtomicUsize, Ordering};
+use crate::sync::{AtomicU32, AtomicUsize, Ordering, mutant};
 
 /// Carriers that are shut down together. The next fiber gets a new group.
 #[derive(Debug, Default)]
@@ -43,14 +34,16 @@ impl CarrierGroup {
         self.shut_down.load(Ordering::Acquire) != 0
     }
 
-    /// A carrier gives its inbox back. When the last one has, every worker has exited.
-    #[cfg(not(loom))]
-    pub(super) fn one_leaves(&self, pool: &Pool, engine: &FiberEngine, inbox: &Arc<Inbox>) {
-        engine.free_inbox(inbox);
-        // ORDERING: AcqRel; the last one has seen what all the others did.
-        if self.there.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // ORDERING: Relaxed; see `shut_down`.
-            pool.thread_ends(self.last.load(Ordering::Relaxed));
-        }
+    /// A carrier leaves. Of the last one the caller gets the index of the last fiber: every worker has exited.
+    pub(super) fn one_leaves(&self) -> Option<usize> {
+        let order = if mutant("F6") {
+            Ordering::Relaxed
+        } else {
+            Ordering::AcqRel
+        };
+        // ORDERING: AcqRel; the last one has seen what all the others did. [F6]
+        let was_last = self.there.fetch_sub(1, order) == 1;
+        // ORDERING: Relaxed; see `shut_down`.
+        was_last.then(|| self.last.load(Ordering::Relaxed))
     }
 }

@@ -181,17 +181,7 @@ impl FiberEngine {
     /// The gate has let a worker go.
     pub(super) fn release(&self, pool: &Pool, slot: Slot) {
         self.stacks.give_back(slot.stack);
-        let group = {
-            let mut slots = self.rest.lock();
-            slots.granted -= 1;
-            if slots.granted == 0 {
-                slots.carriers = 0;
-                slots.group.take()
-            } else {
-                None
-            }
-        };
-        match group {
+        match self.rest.release() {
             Some(group) => {
                 group.shut_down(slot.index());
                 self.idle.wake_all();

@@ -12,6 +12,7 @@ use std::ptr;
 
 use super::carrier::Carrier;
 use super::node::Node;
+use super::reactor::Waits;
 use super::stack::{GUARD, Stack};
 use super::switch::{Bounds, Context, Yielder};
 use super::wheel::{Place, Timed};
@@ -301,12 +302,6 @@ impl Fiber {
         self.function.get()
     }
 
-    /// Its wait for a descriptor is over. True if the caller has to have it run.
-    pub(super) fn tell(&self, found: Result<Interest, Error>) -> bool {
-        self.found.set(Some(found));
-        self.node.become_ready()
-    }
-
     /// Takes that result.
     pub(super) fn take_found(&self) -> Option<Result<Interest, Error>> {
         self.found.take()
@@ -431,8 +426,8 @@ impl Suspend for Fiber {
         while !self.suspend(until) {}
     }
 
-    fn waker(&self) -> &Waker {
-        self.node.waker()
+    fn waker(&self) -> *const Waker {
+        ptr::from_ref(self).cast()
     }
 
     fn yield_now(&self) {
@@ -456,6 +451,13 @@ impl Suspend for Fiber {
             pool: engine.name(),
             stack_size: engine.stacks.size(),
         })
+    }
+}
+
+impl Waits for Fiber {
+    fn tell(&self, found: Result<Interest, Error>) -> bool {
+        self.found.set(Some(found));
+        self.node.become_ready()
     }
 }
 

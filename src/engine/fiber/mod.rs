@@ -13,9 +13,10 @@ mod engine;
     reason = "the folder is the kind of worker, the file is one of them"
 )]
 mod fiber;
-#[cfg(all(test, loom))]
+#[cfg(all(test, any(loom, miri)))]
 mod models;
 mod node;
+mod oneshot;
 #[cfg(not(loom))]
 mod overflow;
 #[cfg(not(loom))]

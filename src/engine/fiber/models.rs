@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::carrier_group::CarrierGroup;
 use super::node::{Inbox, Node};
+use super::oneshot::Oneshot;
 use super::slots::Rest;
 use crate::clock::Deadline;
 use crate::engine::idle::Idle;
@@ -27,6 +28,12 @@ unsafe impl Send for World {}
 // SAFETY: as above.
 unsafe impl Sync for World {}
 
+/// Resumes the fiber of that node.
+fn wake(node: &Node) {
+    // SAFETY: a node begins with its waker, and lives longer than the model's threads.
+    unsafe { Waker::wake(std::ptr::from_ref(node).cast()) };
+}
+
 impl World {
     fn new() -> Arc<Self> {
         Arc::new_cyclic(|this: &std::sync::Weak<Self>| {
@@ -41,8 +48,8 @@ impl World {
         })
     }
 
-    fn waker(&self) -> &Waker {
-        self.node.waker()
+    fn wake(&self) {
+        wake(&self.node);
     }
 
     /// What the fiber does: it waits until the event is there. As a carrier does it: suspended it goes
@@ -80,9 +87,9 @@ fn f1_a_wake_is_not_lost_on_a_fiber_that_suspends_itself() {
         let world = World::new();
         let waker = {
             let world = Arc::clone(&world);
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 world.event.store(1, Ordering::Relaxed);
-                world.waker().wake();
+                world.wake();
             })
         };
         world.wait_for_event();
@@ -98,9 +105,9 @@ fn f2_a_delivery_is_not_lost_on_a_carrier_that_falls_asleep() {
         let wakers: Vec<_> = (0..2)
             .map(|_| {
                 let world = Arc::clone(&world);
-                loom::thread::spawn(move || {
+                crate::sync::thread::spawn(move || {
                     world.event.store(1, Ordering::Relaxed);
-                    world.waker().wake();
+                    world.wake();
                 })
             })
             .collect();
@@ -121,11 +128,11 @@ fn f2_of_two_fibers_that_are_woken_none_is_lost() {
         assert!(world.node.begin_suspension() && second.0.begin_suspension());
         let one = {
             let world = Arc::clone(&world);
-            loom::thread::spawn(move || world.waker().wake())
+            crate::sync::thread::spawn(move || world.wake())
         };
         let two = {
             let second = Arc::clone(&second);
-            loom::thread::spawn(move || second.0.waker().wake())
+            crate::sync::thread::spawn(move || wake(&second.0))
         };
         let mut delivered = 0;
         while delivered < 2 {
@@ -149,7 +156,7 @@ fn f3_of_a_deadline_and_a_wake_one_makes_the_fiber_ready() {
         assert!(world.node.begin_suspension());
         let waker = {
             let world = Arc::clone(&world);
-            loom::thread::spawn(move || world.waker().wake())
+            crate::sync::thread::spawn(move || world.wake())
         };
         // The carrier's wheel finds that its time has come.
         let by_deadline = world.node.become_ready();
@@ -187,8 +194,7 @@ impl Yard {
     }
 
     fn has_tasks(&self) -> bool {
-        // Relaxed on purpose: no weaker than a real queue's.
-        self.tasks.load(Ordering::Relaxed) > 0
+        self.tasks.load(Ordering::SeqCst) > 0 // As a queue looks (Q4).
     }
 
     /// A carrier as it rests.
@@ -213,15 +219,15 @@ fn f4_a_task_without_a_slot_is_taken_when_one_is_brought() {
         let yard = Yard::new();
         let pusher = {
             let yard = Arc::clone(&yard);
-            loom::thread::spawn(move || {
-                yard.tasks.store(1, Ordering::Relaxed);
-                fence_in_models(); // As a push ends (Q4).
+            crate::sync::thread::spawn(move || {
+                yard.tasks.store(1, Ordering::SeqCst); // As a push ends (Q4).
+                fence_in_models();
                 yard.idle.task_pushed(|| false);
             })
         };
         let other = {
             let yard = Arc::clone(&yard);
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 yard.rest.bring(0, Some(0), &yard.idle, || yard.has_tasks());
             })
         };
@@ -243,7 +249,7 @@ fn f5_a_carrier_that_is_shut_down_takes_no_fiber_of_its_successors() {
         rest.lock().group = Some(Arc::clone(&old));
         let carrier = {
             let (rest, old) = (Arc::clone(&rest), Arc::clone(&old));
-            loom::thread::spawn(move || !old.is_shut_down() && rest.take_for(&old).is_some())
+            crate::sync::thread::spawn(move || !old.is_shut_down() && rest.take_for(&old).is_some())
         };
         {
             let mut slots = rest.lock();
@@ -259,6 +265,102 @@ fn f5_a_carrier_that_is_shut_down_takes_no_fiber_of_its_successors() {
     });
 }
 
+/// Carriers, and the slots that they serve.
+struct Crew {
+    idle: Idle<Inbox>,
+    rest: Rest<usize>,
+    /// What each carrier does before it leaves.
+    work: [AtomicUsize; 2],
+    /// Groups of which the last carrier has left.
+    ended: AtomicUsize,
+}
+
+impl Crew {
+    /// Grants a slot to a pool. True if that made a group, which the caller serves as its only carrier.
+    fn grant(&self, slot: usize) -> (Arc<CarrierGroup>, bool) {
+        let mut slots = self.rest.lock();
+        let is_new = slots.group.is_none();
+        let group = Arc::clone(slots.group.get_or_insert_default());
+        if is_new {
+            group.one_joins();
+        }
+        slots.granted += 1;
+        self.rest.put(&mut slots, slot, 0);
+        (group, is_new)
+    }
+
+    /// What a carrier does until its group is shut down: slots are released as soon as they have been used.
+    fn serve(&self, group: &Arc<CarrierGroup>, carrier: usize, carriers: usize) {
+        let inbox = Arc::new(Inbox::new(carrier));
+        while !group.is_shut_down() {
+            if let Some(slot) = self.rest.take_for(group) {
+                if let Some(group) = self.rest.release() {
+                    group.shut_down(slot);
+                    self.idle.wake_all();
+                }
+                continue;
+            }
+            let must_look = || !self.rest.is_empty() || group.is_shut_down();
+            if self.idle.register_sleeper(&inbox, false, must_look) {
+                inbox.parker.park_until(Deadline::NEVER);
+            }
+            self.idle.end_search(|| false);
+        }
+        self.work[carrier].store(1, Ordering::Relaxed);
+        if group.one_leaves().is_some() {
+            self.ended.fetch_add(1, Ordering::Relaxed);
+            for work in &self.work[..carriers] {
+                assert_eq!(work.load(Ordering::Relaxed), 1, "a carrier is still there");
+            }
+        }
+    }
+}
+
+/// [F6] Two carriers and the last slot, while another is granted: each group ends once, after its last carrier, and no slot is
+/// left behind.
+#[test]
+fn f6_each_group_ends_once_and_leaves_no_slot() {
+    explore(2, || {
+        let crew = Arc::new(Crew {
+            idle: Idle::with(2),
+            rest: Rest::new(2, u64::MAX),
+            work: Default::default(),
+            ended: AtomicUsize::new(0),
+        });
+        let (group, _) = crew.grant(0);
+        group.one_joins();
+        let carriers = [0, 1].map(|carrier| {
+            let (crew, group) = (Arc::clone(&crew), Arc::clone(&group));
+            crate::sync::thread::spawn(move || crew.serve(&group, carrier, 2))
+        });
+        let (group, is_new) = crew.grant(1);
+        crew.idle.task_pushed(|| false);
+        if is_new {
+            crew.serve(&group, 0, 1);
+        }
+        for carrier in carriers {
+            carrier.join().unwrap();
+        }
+        let groups = 1 + usize::from(is_new);
+        assert_eq!(crew.ended.load(Ordering::Relaxed), groups);
+        assert!(crew.rest.is_empty() && crew.rest.lock().granted == 0);
+    });
+}
+
+/// [F7] A call ends while its fiber begins to wait: the result is there when the fiber goes on.
+#[test]
+fn f7_the_result_of_a_call_is_received() {
+    explore(3, || {
+        let result = Arc::new(Oneshot::default());
+        let sender = {
+            let result = Arc::clone(&result);
+            crate::sync::thread::spawn(move || result.send(Box::new(7)))
+        };
+        assert_eq!(*result.receive(), 7);
+        sender.join().unwrap();
+    });
+}
+
 /// [F5] The last fiber leaves while a carrier parks: it learns that it is not needed.
 #[test]
 fn f5_a_carrier_that_is_shut_down_does_not_sleep_on() {
@@ -267,7 +369,7 @@ fn f5_a_carrier_that_is_shut_down_does_not_sleep_on() {
         yard.group.one_joins();
         let closer = {
             let yard = Arc::clone(&yard);
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 yard.group.shut_down(0);
                 if !mutant("F5") {
                     yard.idle.wake_all();

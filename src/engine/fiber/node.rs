@@ -47,23 +47,19 @@ impl Node {
         }
     }
 
-    pub(super) fn waker(&self) -> &Waker {
-        &self.waker
-    }
-
-    /// # Safety
-    /// `waker` is that of a node.
-    unsafe fn wake_from(waker: &Waker) {
-        // SAFETY: a node begins with it.
-        let node = unsafe { &*ptr::from_ref(waker).cast::<Self>() };
-        node.wake();
-    }
-
     /// Resumes the fiber. If it is not suspended, its next suspension ends at once.
-    pub(super) fn wake(&self) {
-        if self.become_ready() {
+    ///
+    /// # Safety
+    /// `waker` points to a fiber that does not end meanwhile.
+    unsafe fn wake_from(waker: *const Waker) {
+        let this: *const Self = waker.cast();
+        // SAFETY: a fiber begins with its node, which begins with its waker.
+        let node = unsafe { &*this };
+        if node.become_ready() {
             // SAFETY: promised to `new`.
-            unsafe { &*self.inbox }.deliver(self);
+            let inbox = unsafe { &*node.inbox };
+            // SAFETY: the fiber is suspended until it has been delivered, by whoever saw that first.
+            unsafe { inbox.deliver(this) };
         }
     }
 
@@ -147,8 +143,13 @@ impl Inbox {
     }
 
     /// Adds a woken fiber.
-    fn deliver(&self, node: &Node) {
-        let new = ptr::from_ref(node).cast_mut();
+    ///
+    /// # Safety
+    /// `fiber` points to one of this carrier, which is suspended, and which nobody else delivers.
+    unsafe fn deliver(&self, fiber: *const Node) {
+        let new = fiber.cast_mut();
+        // SAFETY: the caller's promise; it is used before the exchange that shows it.
+        let node = unsafe { &*fiber };
         // ORDERING: Relaxed; the exchange checks it.
         let mut first = self.woken.load(Ordering::Relaxed);
         loop {

@@ -162,6 +162,18 @@ impl<S> Rest<S> {
         serves.then(|| self.take(&mut slots)).flatten()
     }
 
+    /// The gate has let one go. If it was the last, the caller shuts its group down.
+    pub(super) fn release(&self) -> Option<Arc<CarrierGroup>> {
+        let mut slots = self.lock();
+        slots.granted -= 1;
+        if slots.granted > 0 && !mutant("F6.last") {
+            return None;
+        }
+        slots.carriers = 0;
+        // [F6] Taken with the lock held: who grants a slot after this makes another.
+        slots.group.take()
+    }
+
     /// Takes one that has expired.
     pub(super) fn take_expired(&self, slots: &mut Slots<S>, now: u64) -> Option<S> {
         let (_, since) = slots.resting.front()?;

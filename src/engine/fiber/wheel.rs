@@ -367,6 +367,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes there")]
     fn it_gives_back_what_a_sorted_list_would() {
         for seed in 1..=60 {
             for bits in [18, 25, 34, 42, 62] {

@@ -163,7 +163,7 @@ fn w4_a_closed_pool_loses_every_worker() {
         let (pool, shared) = (pool(2, 2, None), Shared::new());
         let closer = {
             let pool = Arc::clone(&pool);
-            loom::thread::spawn(move || pool.shut_down())
+            crate::sync::thread::spawn(move || pool.shut_down())
         };
         let accepted = [shared.submit(&pool, count), shared.submit(&pool, count)];
         closer.join().unwrap();
@@ -180,7 +180,7 @@ fn w4_a_closed_pool_loses_every_worker() {
 fn a1_an_expiry_that_meets_a_submit_and_a_close_loses_nothing() {
     explore(2, || {
         let (pool, shared) = (pool(1, 0, Some(Duration::from_millis(1))), Shared::new());
-        let clock = loom::thread::spawn(advance);
+        let clock = crate::sync::thread::spawn(advance);
         shared.submit(&pool, count);
         shared.submit(&pool, count);
         pool.shut_down();
@@ -247,7 +247,7 @@ fn a13_a_task_of_later_is_not_discarded() {
         pool.release_and_discard(Some(discard));
         let discarder = {
             let pool = Arc::clone(&pool);
-            loom::thread::spawn(move || {
+            crate::sync::thread::spawn(move || {
                 let taken = pool.take_discarded(&mut 1).is_some();
                 pool.finish_discarded(usize::from(taken), 0);
                 taken

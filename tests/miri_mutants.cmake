@@ -1,0 +1,33 @@
+# With each mistake mutant("shipped.<invariant>...") or seq_cst_unless("shipped.<invariant>...") of the sources switched
+# on, the models of that invariant have to fail under Miri.
+
+file(GLOB_RECURSE sources src/*.rs)
+set(mistakes)
+foreach(source IN LISTS sources)
+    file(STRINGS "${source}" lines REGEX "\"shipped\\.")
+    foreach(line IN LISTS lines)
+        string(REGEX MATCH "shipped\\.[A-Z0-9]+[.a-z]*" mistake "${line}")
+        list(APPEND mistakes "${mistake}")
+    endforeach()
+endforeach()
+list(LENGTH mistakes count)
+if(count LESS 4)
+    message(FATAL_ERROR "only these mistakes were found: ${mistakes}")
+endif()
+
+set(ENV{ANTPOOL_SCHEDULES} 100)
+set(ENV{MIRIFLAGS} "-Zmiri-ignore-leaks -Zmiri-env-forward=ANTPOOL_MUTANT -Zmiri-env-forward=ANTPOOL_SCHEDULES")
+foreach(mistake IN LISTS mistakes)
+    string(REGEX REPLACE "^shipped\\.([A-Z0-9]+).*" "\\1" invariant "${mistake}")
+    string(TOLOWER "${invariant}" invariant)
+    set(ENV{ANTPOOL_MUTANT} "${mistake}")
+    execute_process(COMMAND "${CARGO}" +nightly miri test --locked --lib -- "::${invariant}_"
+        RESULT_VARIABLE status OUTPUT_VARIABLE said ERROR_VARIABLE said)
+    if(NOT said MATCHES "running [1-9][0-9]* test")
+        message(FATAL_ERROR "no model of ${invariant} was run: ${said}")
+    endif()
+    if(status EQUAL 0)
+        message(FATAL_ERROR "no model notices the mistake ${mistake}: ${said}")
+    endif()
+    message(STATUS "${mistake} is noticed")
+endforeach()
