@@ -3,9 +3,9 @@
 //! Every raw handle is dereferenced here. A handle is only ever borrowed shared.
 
 use std::ops::Deref;
-use std::ptr;
-use std::sync::Arc;
+use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::callbacks::antpool_task_fn;
 use super::observer::Callbacks;
@@ -22,7 +22,7 @@ pub struct antpool_t {
     /// child, where the parent's pool cannot be touched any more, another, counted for this pointer.
     pool: AtomicPtr<Pool>,
     /// The pool this handle was made with.
-    made: Option<Arc<Pool>>,
+    made: OnceLock<Arc<Pool>>,
     /// The function of antpool_invoke().
     func: antpool_task_fn,
     /// Whether this is the process-wide pool, which cannot be destroyed.
@@ -39,18 +39,20 @@ impl Handle {
         callbacks: Callbacks,
         func: antpool_task_fn,
         is_default: bool,
-    ) -> Result<Box<Self>, Error> {
-        let mut handle = Box::new(Self {
+    ) -> Result<OwnedHandle, Error> {
+        let handle = OwnedHandle(NonNull::from(Box::leak(Box::new(Self {
             pool: AtomicPtr::default(),
-            made: None,
+            made: OnceLock::new(),
             func,
             is_default,
-        });
-        let observer = Arc::new(callbacks.of(&raw mut *handle, &config.name));
+        }))));
+        let observer = Arc::new(callbacks.of(handle.0.as_ptr(), &config.name));
         // The handle is complete before a first worker can show it to a hook.
         let pool = Pool::new(config, observer)?;
-        handle.pool = AtomicPtr::new(Arc::as_ptr(&pool).cast_mut());
-        handle.made = Some(Arc::clone(&pool));
+        let there = Arc::as_ptr(&pool).cast_mut();
+        // ORDERING: Relaxed; what shows the handle to others orders it.
+        handle.pool.store(there, Ordering::Relaxed);
+        let _ = handle.made.set(Arc::clone(&pool));
         #[cfg(not(loom))]
         crate::metrics::register(&pool);
         match pool.start_min_workers() {
@@ -73,7 +75,7 @@ impl Handle {
         }
         let handle = Self::make(Config::default_pool(), Callbacks::default(), None, true)
             .expect("the options of the default pool are valid");
-        let handle = Box::into_raw(handle);
+        let handle = handle.into_raw();
         // ORDERING: as above.
         match DEFAULT.compare_exchange(ptr::null_mut(), handle, Ordering::AcqRel, Ordering::Acquire)
         {
@@ -234,10 +236,38 @@ impl Handle {
     }
 }
 
+/// A handle that is freed when this is dropped. It is no Box, which would claim to be the only way to the handle: hooks have it
+/// as well.
+#[derive(Debug)]
+pub(super) struct OwnedHandle(NonNull<Handle>);
+
+impl OwnedHandle {
+    /// The handle, for a caller who owns it from then on.
+    pub(super) fn into_raw(self) -> *mut antpool_t {
+        std::mem::ManuallyDrop::new(self).0.as_ptr()
+    }
+}
+
+impl Deref for OwnedHandle {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        // SAFETY: freed by `drop` only.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for OwnedHandle {
+    fn drop(&mut self) {
+        // SAFETY: made by `make`; whoever owns it has seen to it that nobody uses it any more.
+        unsafe { Handle::free(self.0.as_ptr()) };
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
         let pool = *self.pool.get_mut();
-        let made = self.made.as_ref().map(Arc::as_ptr);
+        let made = self.made.get().map(Arc::as_ptr);
         if !pool.is_null() && made != Some(pool.cast_const()) {
             // SAFETY: put there by `renew`, and counted for the pointer, which ends here.
             drop(unsafe { Arc::from_raw(pool) });

@@ -4,7 +4,7 @@ use std::ffi::c_void;
 use std::sync::Arc;
 
 use super::callbacks::antpool_task_fn;
-use super::handle::Handle;
+use super::handle::OwnedHandle;
 use super::options::antpool_options_t;
 use super::pool::{UNLIMITED, capacity_from, count, make_handle};
 use super::status::antpool_status_t;
@@ -35,7 +35,7 @@ pub struct antpool_multi_t {
         clippy::vec_box,
         reason = "a pool's callbacks have the address of its handle"
     )]
-    pools: Vec<Box<Handle>>,
+    pools: Vec<OwnedHandle>,
     strategy: antpool_strategy_t,
     /// Counts the tasks that were given out one after the other.
     next: AtomicUsize,

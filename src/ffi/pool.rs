@@ -1,7 +1,7 @@
 //! Making pools, inspecting them, changing their size, ending them.
 
 use super::callbacks::antpool_task_fn;
-use super::handle::{Handle, antpool_t};
+use super::handle::{Handle, OwnedHandle, antpool_t};
 use super::observer::Callbacks;
 use super::options::{RawOptions, antpool_options_t, expiry_from};
 use super::status::antpool_status_t;
@@ -92,7 +92,7 @@ unsafe fn make(
     // SAFETY: the caller's promise.
     let handle = unsafe { make_handle(capacity, func, options) }?;
     // SAFETY: not NULL, and writable as the caller promised.
-    unsafe { out_pool.write(Box::into_raw(handle)) };
+    unsafe { out_pool.write(handle.into_raw()) };
     Ok(())
 }
 
@@ -102,7 +102,7 @@ pub(super) unsafe fn make_handle(
     capacity: i64,
     func: antpool_task_fn,
     options: *const antpool_options_t,
-) -> Result<Box<Handle>, Error> {
+) -> Result<OwnedHandle, Error> {
     // SAFETY: the caller's promise.
     let options = unsafe { RawOptions::read(options) }?;
     // SAFETY: the caller's promise: a name is a string.

@@ -81,16 +81,15 @@ impl<T: Copy> Spare<T> {
         drop(unsafe { Box::from_raw(segment.as_ptr()) });
     }
 
-    /// The first one, if nobody takes anything out of it any more.
+    /// The first one that nobody takes anything out of any more. A thread that is stopped while it takes a task out keeps
+    /// that one segment, and no other.
     fn used_up(kept: &mut VecDeque<Retired<T>>) -> Option<Box<Segment<T>>> {
-        let first = kept.front()?;
         // SAFETY: it lives until it is taken from this list.
-        if !unsafe { first.0.as_ref() }.is_used_up() {
-            return None;
-        }
+        let is_used_up = |retired: &Retired<T>| unsafe { retired.0.as_ref() }.is_used_up();
+        let found = kept.iter().position(is_used_up)?;
+        let found = kept.remove(found)?;
         // SAFETY: it came from a box, and those it was shared with are done (Q3).
-        kept.pop_front()
-            .map(|first| unsafe { Box::from_raw(first.0.as_ptr()) })
+        Some(unsafe { Box::from_raw(found.0.as_ptr()) })
     }
 }
 
@@ -100,5 +99,30 @@ impl<T> Drop for Spare<T> {
             // SAFETY: the queue ends, so nobody takes anything out of it.
             drop(unsafe { Box::from_raw(retired.0.as_ptr()) });
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_is_stopped_in_one_segment_keeps_no_other() {
+        let spare = Spare::<usize>::new();
+        let segment = || NonNull::from(Box::leak(Segment::new().expect("there is memory")));
+        let (stalled, emptied) = (segment(), segment());
+        // SAFETY: nobody has freed it.
+        for slot in unsafe { &emptied.as_ref().slots } {
+            // SAFETY: this thread has all its tickets.
+            unsafe { slot.fill(1) };
+            // SAFETY: as above.
+            assert_eq!(unsafe { slot.empty() }, 1);
+        }
+        for segment in [stalled, emptied] {
+            // SAFETY: from a box, and given once.
+            unsafe { spare.retire(segment) };
+        }
+        let taken = spare.take().expect("there is memory");
+        assert!(std::ptr::eq(&raw const *taken, emptied.as_ptr()));
     }
 }

@@ -266,7 +266,7 @@ fn f5_a_carrier_that_is_shut_down_takes_no_fiber_of_its_successors() {
 }
 
 /// Carriers, and the slots that they serve.
-struct Crew {
+struct Carriers {
     idle: Idle<Inbox>,
     rest: Rest<usize>,
     /// What each carrier does before it leaves.
@@ -275,7 +275,7 @@ struct Crew {
     ended: AtomicUsize,
 }
 
-impl Crew {
+impl Carriers {
     /// Grants a slot to a pool. True if that made a group, which the caller serves as its only carrier.
     fn grant(&self, slot: usize) -> (Arc<CarrierGroup>, bool) {
         let mut slots = self.rest.lock();
@@ -321,29 +321,29 @@ impl Crew {
 #[test]
 fn f6_each_group_ends_once_and_leaves_no_slot() {
     explore(2, || {
-        let crew = Arc::new(Crew {
+        let world = Arc::new(Carriers {
             idle: Idle::with(2),
             rest: Rest::new(2, u64::MAX),
             work: Default::default(),
             ended: AtomicUsize::new(0),
         });
-        let (group, _) = crew.grant(0);
+        let (group, _) = world.grant(0);
         group.one_joins();
         let carriers = [0, 1].map(|carrier| {
-            let (crew, group) = (Arc::clone(&crew), Arc::clone(&group));
-            crate::sync::thread::spawn(move || crew.serve(&group, carrier, 2))
+            let (world, group) = (Arc::clone(&world), Arc::clone(&group));
+            crate::sync::thread::spawn(move || world.serve(&group, carrier, 2))
         });
-        let (group, is_new) = crew.grant(1);
-        crew.idle.task_pushed(|| false);
+        let (group, is_new) = world.grant(1);
+        world.idle.task_pushed(|| false);
         if is_new {
-            crew.serve(&group, 0, 1);
+            world.serve(&group, 0, 1);
         }
         for carrier in carriers {
             carrier.join().unwrap();
         }
         let groups = 1 + usize::from(is_new);
-        assert_eq!(crew.ended.load(Ordering::Relaxed), groups);
-        assert!(crew.rest.is_empty() && crew.rest.lock().granted == 0);
+        assert_eq!(world.ended.load(Ordering::Relaxed), groups);
+        assert!(world.rest.is_empty() && world.rest.lock().granted == 0);
     });
 }
 
