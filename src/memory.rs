@@ -3,15 +3,19 @@
 //! What may be large, or has a caller to tell, is asked for in a way that can fail ([`try_box`], `try_reserve`). The many
 //! small parts of a pool cannot: std ends the process if one of them is refused. So these come from a reserve then, which
 //! is part of the library's own data and costs no page before it is used. [`check`] turns calls away that would need more
-//! of it than they can count on.
+//! of it than they can count on. Tables that grow with the number of workers get their room when a worker is granted, which can
+//! be refused; what is left, such as the deadlines of fibers, waits for its room ([`insist`]).
 
 #![allow(unsafe_code, reason = "an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::UnsafeCell;
+use std::cell::{Cell, UnsafeCell};
+use std::collections::TryReserveError;
 use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use crate::clock;
 use crate::error::Error;
 
 /// Bytes of the reserve.
@@ -69,6 +73,42 @@ fn give_back() {
     });
 }
 
+thread_local! {
+    /// What [`with_array`] has got in advance, and its size.
+    static ADVANCE: Cell<(*mut u8, usize)> = const { Cell::new((ptr::null_mut(), 0)) };
+}
+
+/// What the system has refused: what was got in advance for it, or a part of the reserve.
+#[cold]
+fn replace(layout: Layout) -> *mut u8 {
+    let (part, size) = ADVANCE.get();
+    if !part.is_null() && size == layout.size() && part.addr() % layout.align() == 0 {
+        ADVANCE.set((ptr::null_mut(), 0));
+        return part;
+    }
+    take(layout)
+}
+
+/// Calls `make`, which allocates one array of `count` values of `T`, and which would end the process if the system
+/// refused that. So it is asked for first, and kept until the system has granted it once more or refuses it.
+pub(crate) fn with_array<T, R>(count: usize, make: impl FnOnce() -> R) -> Result<R, Error> {
+    let layout = Layout::array::<T>(count).map_err(|_| Error::NoMemory)?;
+    debug_assert!(layout.size() > 0, "there is nothing to allocate");
+    // SAFETY: the layout is not empty.
+    let part = unsafe { System.alloc(layout) };
+    if part.is_null() {
+        return Err(Error::NoMemory);
+    }
+    ADVANCE.set((part, layout.size()));
+    let made = make();
+    let (part, _) = ADVANCE.replace((ptr::null_mut(), 0));
+    if !part.is_null() {
+        // SAFETY: allocated above with this layout, and not used.
+        unsafe { System.dealloc(part, layout) };
+    }
+    Ok(made)
+}
+
 fn is_of_reserve(part: *const u8) -> bool {
     part.addr().wrapping_sub(SPACE.0.get().addr()) < SIZE
 }
@@ -85,7 +125,11 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
         let part = unsafe { System.alloc(layout) };
-        if part.is_null() { take(layout) } else { part }
+        if part.is_null() {
+            replace(layout)
+        } else {
+            part
+        }
     }
 
     #[inline]
@@ -95,7 +139,7 @@ unsafe impl GlobalAlloc for Allocator {
         if !part.is_null() {
             return part;
         }
-        let part = take(layout);
+        let part = replace(layout);
         if !part.is_null() {
             // SAFETY: just given, of that size.
             unsafe { part.write_bytes(0, layout.size()) };
@@ -147,17 +191,31 @@ pub(crate) fn check() -> Result<(), Error> {
     ask_system()
 }
 
+/// As much as is needed, in parts of the largest size that the reserve would give: what is larger the system may grant although
+/// it refuses small parts, from another place.
 #[cold]
 fn ask_system() -> Result<(), Error> {
-    let layout = Layout::new::<[u64; NEEDED / 8]>();
-    // SAFETY: the layout is not empty.
-    let part = unsafe { System.alloc(layout) };
-    if part.is_null() {
-        return Err(Error::NoMemory);
+    let layout = Layout::new::<[u64; LARGEST / 8]>();
+    let parts: [*mut u8; NEEDED / LARGEST] = std::array::from_fn(|_| {
+        // SAFETY: the layout is not empty.
+        unsafe { System.alloc(layout) }
+    });
+    let granted = parts.iter().filter(|part| !part.is_null());
+    let enough = granted.clone().count() == parts.len();
+    for part in granted {
+        // SAFETY: just allocated like that.
+        unsafe { System.dealloc(*part, layout) };
     }
-    // SAFETY: just allocated like that.
-    unsafe { System.dealloc(part, layout) };
-    Ok(())
+    if enough { Ok(()) } else { Err(Error::NoMemory) }
+}
+
+/// Waits until a table has room, for what can be neither refused nor lost: others have a millisecond at a time to give memory
+/// back. `reserve` asks for the room.
+#[inline]
+pub(crate) fn insist(mut reserve: impl FnMut() -> Result<(), TryReserveError>) {
+    while reserve().is_err() {
+        clock::sleep(Duration::from_millis(1));
+    }
 }
 
 /// The value on the heap, if the system grants the memory. Nothing of the reserve is used for it.

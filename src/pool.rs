@@ -104,13 +104,14 @@ impl Pool {
             _ => Queue::growing(),
         };
         let engine = Self::engine(&config)?;
+        let gate = Gate::new(&config)?;
         let threads = if config.fibers {
             config.carriers
         } else {
             config.capacity.unwrap_or(CAPACITY_MAX)
         };
         Ok(Arc::new_cyclic(|this| Self {
-            gate: Gate::new(&config),
+            gate,
             queue,
             engine,
             roster: Roster::new(threads),

@@ -54,6 +54,31 @@ if(have_gcc)
     antpool_flavour(gcc "${ANTPOOL_GCC}" "${ANTPOOL_GXX}"
         LIBRARY "${shared}" BUILT_BY antpool_cargo)
 endif()
+set(clang_asan OFF)
+if(have_clang)
+    antpool_can_link(clang_asan c "${ANTPOOL_CLANG}" -fsanitize=address,undefined)
+endif()
+antpool_needs(have_asan "asan" ${clang_things}
+    clang_asan "clang's sanitizers" "apt install libclang-rt-dev"
+    asan_runtime "Rust's sanitizers" "rustup default stable")
+if(have_asan)
+    antpool_instrumented(antpool_asan "-Zsanitizer=address")
+    antpool_flavour(asan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
+        LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/antpool_asan/lib/libantpool.so" BUILT_BY antpool_asan
+        SETTINGS -DANTPOOL_FLAVOUR=asan)
+endif()
+
+antpool_needs(have_tsan "tsan" ${clang_things}
+    tsan_runtime "Rust's sanitizers" "rustup default stable")
+if(have_tsan)
+    # TSan cannot follow a thread from stack to stack: fibers are threads that take turns there.
+    antpool_instrumented(antpool_tsan
+        "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg antpool_stand_in")
+    antpool_flavour(tsan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
+        LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/antpool_tsan/lib/libantpool.so" BUILT_BY antpool_tsan
+        SETTINGS -DANTPOOL_FLAVOUR=tsan "-DANTPOOL_TSAN_RUNTIME=${tsan_runtime}")
+endif()
+# The long runs are in these three.
 if(ANTPOOL_SOAK)
     return()
 endif()
@@ -99,20 +124,6 @@ if(have_valgrind)
         SETTINGS -DANTPOOL_FLAVOUR=valgrind "-DANTPOOL_VALGRIND=${ANTPOOL_VALGRIND}")
 endif()
 
-set(clang_asan OFF)
-if(have_clang)
-    antpool_can_link(clang_asan c "${ANTPOOL_CLANG}" -fsanitize=address,undefined)
-endif()
-antpool_needs(have_asan "asan" ${clang_things}
-    clang_asan "clang's sanitizers" "apt install libclang-rt-dev"
-    asan_runtime "Rust's sanitizers" "rustup default stable")
-if(have_asan)
-    antpool_instrumented(antpool_asan "-Zsanitizer=address")
-    antpool_flavour(asan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
-        LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/antpool_asan/lib/libantpool.so" BUILT_BY antpool_asan
-        SETTINGS -DANTPOOL_FLAVOUR=asan)
-endif()
-
 # Programs that have a sanitizer, with the library as it is shipped: it tells the sanitizer what there is to know.
 # Without those that end threads, which ThreadSanitizer knows not to happen on fibers.
 set(shipped_programs soak.c wait.c submit.c tasks.c groups.c completions.c fiber_waits.c fiber_streams.c fiber_cxx.cpp)
@@ -137,15 +148,4 @@ if(have_gcc)
 endif()
 if(have_clang)
     antpool_sanitized_flavours("${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}")
-endif()
-
-antpool_needs(have_tsan "tsan" ${clang_things}
-    tsan_runtime "Rust's sanitizers" "rustup default stable")
-if(have_tsan)
-    # TSan cannot follow a thread from stack to stack: fibers are threads that take turns there.
-    antpool_instrumented(antpool_tsan
-        "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer --cfg antpool_stand_in")
-    antpool_flavour(tsan "${ANTPOOL_CLANG}" "${ANTPOOL_CLANGXX}"
-        LIBRARY "${CMAKE_CURRENT_BINARY_DIR}/antpool_tsan/lib/libantpool.so" BUILT_BY antpool_tsan
-        SETTINGS -DANTPOOL_FLAVOUR=tsan "-DANTPOOL_TSAN_RUNTIME=${tsan_runtime}")
 endif()

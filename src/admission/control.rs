@@ -12,6 +12,7 @@ use super::{
 };
 use crate::clock::Backoff;
 use crate::config::{CAPACITY_MAX, Config};
+use crate::error::Error;
 use crate::sync::Ordering;
 
 /// Callers that can wait at one time in a pool with pre_alloc before anything is allocated.
@@ -91,14 +92,15 @@ pub(super) struct Indices {
 }
 
 impl Indices {
-    fn take(&mut self) -> usize {
-        match self.free.pop() {
-            Some(Reverse(index)) => index,
-            None => {
-                self.next += 1;
-                self.next - 1
-            }
+    /// `None` if there is no memory for the day on which all of them are given back.
+    fn take(&mut self) -> Option<usize> {
+        if let Some(Reverse(index)) = self.free.pop() {
+            return Some(index);
         }
+        let more = self.next + 1 - self.free.len();
+        self.free.try_reserve(more).ok()?;
+        self.next += 1;
+        Some(self.next - 1)
     }
 
     /// The one that is given next.
@@ -117,14 +119,17 @@ impl Indices {
 }
 
 impl Control {
-    pub(super) fn new(config: &Config) -> Self {
+    pub(super) fn new(config: &Config) -> Result<Self, Error> {
         let capacity = config.capacity.unwrap_or(CAPACITY_MAX);
         let (waiters, workers) = if config.pre_alloc {
             (WAITERS_IN_ADVANCE, capacity)
         } else {
             (0, 0)
         };
-        Self {
+        let mut free = BinaryHeap::new();
+        free.try_reserve_exact(workers)
+            .map_err(|_| Error::NoMemory)?;
+        Ok(Self {
             capacity,
             live: 0,
             threads: 0,
@@ -140,10 +145,7 @@ impl Control {
             metering: None,
             trimmed_to: None,
             refused: None,
-            indices: Indices {
-                free: BinaryHeap::with_capacity(workers),
-                next: 0,
-            },
+            indices: Indices { free, next: 0 },
             wait_queue: WaitQueue::with(waiters),
             quiescence_waiters: List::with(waiters),
             termination_waiters: List::with(waiters),
@@ -151,7 +153,7 @@ impl Control {
             waiter_cache: WaiterCache::with(waiters),
             deferred: Vec::new(),
             counts: Counts::default(),
-        }
+        })
     }
 
     /// Whether the caller has to end the pool, which nobody owns and no thread serves any more. True once.
@@ -193,8 +195,11 @@ impl Gate {
     /// Asks the system for a worker, which does not count yet.
     pub(super) fn start_thread(&self, control: &mut Control, workers: &dyn Workers) -> bool {
         let index = control.indices.take();
-        if workers.start(index).is_err() {
-            control.indices.give_back(index);
+        let started = index.is_some_and(|index| workers.start(index).is_ok());
+        if !started {
+            if let Some(index) = index {
+                control.indices.give_back(index);
+            }
             control.counts.spawn_failures += 1;
             control.refused = Some(Backoff::after(control.refused));
             return false;

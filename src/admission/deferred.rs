@@ -7,6 +7,7 @@ use crossbeam_utils::CachePadded;
 use super::control::Control;
 use super::word::{CLOSED, METERED_WORD, QUIESCENCE, WAITERS};
 use super::{DEFER, Gate, Hints, TASKS_MAX};
+use crate::memory;
 use crate::sync::{AtomicU32, Ordering, fence_in_models, mutant, seq_cst_unless};
 
 /// One finish in [`DEFER`].
@@ -48,6 +49,7 @@ impl Gate {
     pub(crate) fn deferred_by(&self, index: usize) -> Arc<Deferred> {
         let accounts = &mut self.lock().deferred;
         while accounts.len() <= index {
+            memory::insist(|| accounts.try_reserve(1));
             accounts.push(Arc::default());
         }
         Arc::clone(&accounts[index])

@@ -151,9 +151,9 @@ struct Limits {
 
 impl Gate {
     /// The gate of an open pool without workers.
-    pub(crate) fn new(config: &Config) -> Self {
-        let control = Control::new(config);
-        Self {
+    pub(crate) fn new(config: &Config) -> Result<Self, Error> {
+        let control = Control::new(config)?;
+        Ok(Self {
             entrance: CachePadded::new(Entrance {
                 word: AtomicU64::new(Word::EMPTY.0),
                 barging: BargingBudget::default(),
@@ -171,7 +171,7 @@ impl Gate {
                 min_workers: config.min_workers,
             },
             control: CachePadded::new(Mutex::new(control)),
-        }
+        })
     }
 
     /// Accepts up to `want` tasks if a worker, or a place in the queue, is there for them without

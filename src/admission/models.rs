@@ -42,7 +42,7 @@ pub(super) fn gate(capacity: usize, queue_capacity: usize, live: usize, busy: us
         queue_capacity,
         ..Config::default_pool()
     };
-    let gate = Gate::new(&config);
+    let gate = Gate::new(&config).expect("there is memory");
     for _ in 0..live {
         accept(&gate, WaitPolicy::Never).expect("below the capacity");
     }

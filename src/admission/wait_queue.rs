@@ -53,6 +53,8 @@ impl Gate {
         if deadline.has_passed() {
             return Err(Error::TimedOut);
         }
+        control.wait_queue.reserve_one()?;
+        control.waiter_cache.reserve_one()?;
         if control.wait_queue.is_empty() {
             self.entrance.barging.begin_anew();
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::Deadline;
 use crate::current::Current;
 use crate::error::Error;
+use crate::memory;
 use crate::suspend::Parker;
 use crate::sync::{AtomicU32, AtomicUsize, Ordering};
 
@@ -56,6 +57,7 @@ impl List {
     }
 
     pub(super) fn join(&mut self, waiter: Arc<Waiter>) {
+        memory::insist(|| self.0.try_reserve(1));
         waiter.set_place(self.0.len());
         self.0.push(waiter);
     }
@@ -152,6 +154,13 @@ impl WaiterCache {
         Ok(())
     }
 
+    /// Has memory for the day on which one more than now is given back.
+    pub(super) fn reserve_one(&mut self) -> Result<(), Error> {
+        self.spare
+            .try_reserve(self.taken + 1)
+            .map_err(|_| Error::NoMemory)
+    }
+
     /// Takes a waiter.
     pub(super) fn take(&mut self) -> Arc<Waiter> {
         self.taken += 1;
@@ -227,6 +236,11 @@ impl WaitQueue {
     /// How many of them are workers of this pool that wait without limit.
     pub(super) fn workers(&self) -> usize {
         self.workers
+    }
+
+    /// Has memory for one caller more.
+    pub(super) fn reserve_one(&mut self) -> Result<(), Error> {
+        self.callers.try_reserve(1).map_err(|_| Error::NoMemory)
     }
 
     pub(super) fn join(&mut self, waiter: Arc<Waiter>, worker: bool) {

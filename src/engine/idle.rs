@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use crossbeam_utils::CachePadded;
 
+use crate::admission::SpawnError;
 use crate::clock;
+use crate::error::Error;
 use crate::sync::{AtomicU64, Mutex, Ordering, fence, fence_in_models, mutant, seq_cst_unless};
 
 /// One sleeping worker, in [`Idle::state`]: 24 bits, as many as workers can be.
@@ -45,12 +47,22 @@ pub(super) struct Idle<S> {
 
 impl<S: Sleeps> Idle<S> {
     /// With memory for this number of sleepers.
-    pub(super) fn with(sleepers: usize) -> Self {
-        Self {
+    pub(super) fn with(sleepers: usize) -> Result<Self, Error> {
+        let mut list = VecDeque::new();
+        list.try_reserve_exact(sleepers)
+            .map_err(|_| Error::NoMemory)?;
+        Ok(Self {
             state: CachePadded::new(AtomicU64::new(0)),
             spinning_until: CachePadded::new(AtomicU64::new(0)),
-            sleepers: Mutex::new(VecDeque::with_capacity(sleepers)),
-        }
+            sleepers: Mutex::new(list),
+        })
+    }
+
+    /// Has memory for this number of sleepers, since whoever falls asleep cannot be refused it.
+    pub(super) fn reserve(&self, sleepers: usize) -> Result<(), SpawnError> {
+        let mut list = self.sleepers.lock();
+        let more = sleepers.saturating_sub(list.len());
+        list.try_reserve(more).map_err(|_| SpawnError)
     }
 
     /// Starts a worker by `begin`: it searches from then on, although its thread has not begun yet. Tasks that
@@ -285,7 +297,7 @@ mod models {
     #[test]
     fn w1_w3_a_push_is_seen_or_sees_the_sleeper() {
         crate::sync::explore(3, || {
-            let idle = Arc::new(Idle::with(1));
+            let idle = Arc::new(Idle::with(1).expect("there is memory"));
             let queue = Arc::new(Queue::growing());
             let sleeper = Arc::new(Sleeper::default());
             let worker = {
@@ -306,7 +318,7 @@ mod models {
     #[test]
     fn w5_a_task_that_is_left_to_a_spinning_caller_wakes_somebody() {
         crate::sync::explore(3, || {
-            let idle = Arc::new(Idle::with(1));
+            let idle = Arc::new(Idle::with(1).expect("there is memory"));
             let queued = Arc::new(AtomicUsize::new(0));
             let sleeper = Arc::new(Sleeper::default());
             assert!(idle.register_sleeper(&sleeper, false, || false));
@@ -331,7 +343,7 @@ mod models {
     #[test]
     fn w2_a_task_that_is_left_to_a_worker_that_is_refused_wakes_somebody() {
         crate::sync::explore(3, || {
-            let idle = Arc::new(Idle::with(1));
+            let idle = Arc::new(Idle::with(1).expect("there is memory"));
             let queued = Arc::new(AtomicUsize::new(0));
             let sleeper = Arc::new(Sleeper::default());
             assert!(idle.register_sleeper(&sleeper, false, || false));

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::clock::Deadline;
+use crate::memory;
 use crate::sync::{AtomicUsize, Mutex, Ordering, Parker, mutant};
 
 /// Which worker has which index, and which worker waits for one.
@@ -37,6 +38,8 @@ impl Taken {
             (0..=last).find(|&index| self.is_free(index))?
         };
         if self.by_index.len() <= index {
+            let more = index + 1 - self.by_index.len();
+            memory::insist(|| self.by_index.try_reserve(more));
             self.by_index.resize(index + 1, false);
         }
         self.by_index[index] = !mutant("W6");

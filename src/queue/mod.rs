@@ -16,6 +16,7 @@ use crossbeam_queue::ArrayQueue;
 use segments::Segments;
 
 use crate::error::Error;
+use crate::memory;
 use crate::sync::{Ordering, StepWait, fence};
 use crate::task::Task;
 
@@ -38,13 +39,9 @@ impl Fifo {
 
     /// One that never allocates again.
     fn fixed(tasks: usize) -> Result<Self, Error> {
-        // ArrayQueue aborts where memory is short; so ask for as much first.
-        let mut probe: Vec<(Task, usize)> = Vec::new();
-        probe
-            .try_reserve_exact(tasks)
-            .map_err(|_| Error::NoMemory)?;
-        drop(probe);
-        Ok(Self::Fixed(ArrayQueue::new(tasks)))
+        // It has a place for each, which is the task and a number.
+        let make = || ArrayQueue::new(tasks);
+        memory::with_array::<(Task, usize), _>(tasks, make).map(Self::Fixed)
     }
 
     /// Adds an accepted task, or gives it back if the system refuses the memory. What the caller reads after it with SeqCst is not older than what a thread

@@ -1,7 +1,7 @@
 /*
  * One, ten or a hundred allocations of the library are refused, from the N-th on, for N = 1, 2, … until a whole life of a
  * pool needs fewer than N: each call says ANTPOOL_OK or ANTPOOL_ERR_NO_MEMORY, what was refused has not happened, and
- * nothing is lost.
+ * nothing is lost. So it is with the large ones alone, in the life of a pool with thousands of workers.
  *
  * The program answers for the memory that the library asks for. Each N has a process of its own.
  */
@@ -17,6 +17,8 @@
 
 /* How many allocations are granted before the first is refused, counted down from there; and how many are refused then. */
 static long granted = LONG_MAX, refused;
+/* Smaller ones do not count, and are granted. */
+static size_t smallest;
 /* Where the library's code is. */
 static uintptr_t code_begin, code_end;
 
@@ -37,8 +39,10 @@ static int find_code(struct dl_phdr_info *object, size_t size, void *inside)
 }
 
 #if !SPEC_SANITIZED
-static bool is_refused(const void *caller)
+static bool is_refused(const void *caller, size_t size)
 {
+    if (size < smallest)
+        return false;
     if ((uintptr_t)caller < code_begin || (uintptr_t)caller >= code_end)
         return false;
     const long left = __atomic_sub_fetch(&granted, 1, __ATOMIC_SEQ_CST);
@@ -52,22 +56,23 @@ extern void *__libc_memalign(size_t, size_t);
 
 void *malloc(size_t size)
 {
-    return is_refused(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+    return is_refused(__builtin_return_address(0), size) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-    return is_refused(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+    return is_refused(__builtin_return_address(0), count * size) ? NULL
+                                                                 : __libc_calloc(count, size);
 }
 
 void *realloc(void *memory, size_t size)
 {
-    return is_refused(__builtin_return_address(0)) ? NULL : __libc_realloc(memory, size);
+    return is_refused(__builtin_return_address(0), size) ? NULL : __libc_realloc(memory, size);
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
-    if (is_refused(__builtin_return_address(0)))
+    if (is_refused(__builtin_return_address(0), size))
         return ENOMEM;
     *out = __libc_memalign(alignment, size);
     return *out == NULL ? ENOMEM : 0;
@@ -75,7 +80,7 @@ int posix_memalign(void **out, size_t alignment, size_t size)
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    return is_refused(__builtin_return_address(0)) ? NULL : __libc_memalign(alignment, size);
+    return is_refused(__builtin_return_address(0), size) ? NULL : __libc_memalign(alignment, size);
 }
 #endif
 
@@ -199,26 +204,63 @@ static void live(void *unused)
     spec_destroy(pool);
 }
 
+static void nap(void *ran)
+{
+    antpool_sleep_ms(spec_on_fibers() ? 20 : 1);
+    count_add((count_t *)ran, 1);
+}
+
+/* As many workers as it takes for each table to be large. */
+static void live_with_many(void *unused)
+{
+    (void)unused;
+    const long workers = spec_on_fibers() ? 4000 : 1100;
+    antpool_options_t options = spec_options();
+    options.carriers = 2;
+    options.stack_size = 64 << 10;
+    options.queue_capacity = (size_t)workers;
+    antpool_t *pool = NULL;
+    GRANTED(antpool_new(workers, &options, &pool));
+    count_t ran = COUNT_INIT;
+    for (long i = 0; i < 2 * workers; i++)
+        GRANTED(antpool_submit(pool, nap, &ran));
+    GRANTED(antpool_wait(pool));
+    CHECK_EQ(count_get(&ran), 2 * workers);
+    spec_destroy(pool);
+
+    options = spec_options();
+    options.pre_alloc = true;
+    options.stack_size = 64 << 10;
+    GRANTED(antpool_new(spec_on_fibers() ? 2000 : 50000, &options, &pool));
+    GRANTED(antpool_submit(pool, nap, &ran));
+    GRANTED(antpool_wait(pool));
+    spec_destroy(pool);
+}
+
+static void (*life)(void *);
+
 static void live_with_some_refused(void *first)
 {
     granted = *(long *)first;
-    live(NULL);
+    life(NULL);
     _exit(granted < 0 ? 0 : 42); /* Fewer were made. */
 }
 
 /* Lives until one makes fewer allocations than are granted; in each more are granted, and this number is refused then. */
-static void check_lives(long count)
+static void check_lives(void (*body)(void *), size_t size, long count, long least)
 {
     spec_skip_if(SPEC_SANITIZED || spec_under_valgrind() || spec_emulated(),
                  "the tool answers for memory");
     antpool_status_t (*const inside)(antpool_t *) = antpool_wait;
     CHECK_EQ(dl_iterate_phdr(find_code, *(void *const *)&inside), 1);
     char said[2048];
+    life = body;
+    smallest = size;
     refused = count;
     for (long first = 0;; first++) {
         const int status = child_run(live_with_some_refused, &first, said, sizeof said);
         if (WIFEXITED(status) && WEXITSTATUS(status) == 42) {
-            CHECK_GE(first, 20); /* Else it was no life. */
+            CHECK_GE(first, least); /* Else it was no life. */
             break;
         }
         if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -229,16 +271,23 @@ static void check_lives(long count)
 
 SPEC(any_one_allocation_may_be_refused)
 {
-    check_lives(1);
+    check_lives(live, 0, 1, 20);
 }
 
 SPEC(any_ten_allocations_in_a_row_may_be_refused)
 {
-    check_lives(10);
+    check_lives(live, 0, 10, 20);
 }
 
 SPEC(any_hundred_allocations_in_a_row_may_be_refused)
 {
-    check_lives(100);
+    check_lives(live, 0, 100, 20);
 }
+
+/* The reserve of the library has no part of this size. */
+SPEC(any_three_large_allocations_in_a_row_may_be_refused)
+{
+    check_lives(live_with_many, 8193, 3, 5);
+}
+
 SPEC_MAIN()

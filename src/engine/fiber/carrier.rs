@@ -21,6 +21,7 @@ use crate::clock::{self, Deadline};
 use crate::current::{Current, Mark};
 use crate::engine::run_task::{Handoff, InCallback, Lost, RunTask};
 use crate::error::Error;
+use crate::memory;
 use crate::pool::Pool;
 use crate::runtimes::{self, Exceptions};
 use crate::stats::WorkerCounts;
@@ -199,7 +200,10 @@ impl Carrier {
         if self.due.get() <= now || self.wheel.borrow().lags(now) {
             let mut wheel = self.wheel.borrow_mut();
             let mut ready = self.ready.borrow_mut();
-            wheel.advance(now, |timer| ready.push_back(Ready::Due(timer.0)));
+            wheel.advance(now, |timer| {
+                memory::insist(|| ready.try_reserve(1));
+                ready.push_back(Ready::Due(timer.0));
+            });
             self.due.set(wheel.next().unwrap_or(u64::MAX));
         }
         if self.engine.next_expiry() <= now {
@@ -246,7 +250,9 @@ impl Carrier {
     // ---- Running fibers -------------------------------------------------------------------------
 
     pub(super) fn make_ready(&self, fiber: *const Fiber) {
-        self.ready.borrow_mut().push_back(Ready::Woken(fiber));
+        let mut ready = self.ready.borrow_mut();
+        memory::insist(|| ready.try_reserve(1));
+        ready.push_back(Ready::Woken(fiber));
     }
 
     /// Runs those that are ready, and those that become so meanwhile, for a while. False if there were

@@ -82,12 +82,14 @@ impl FiberEngine {
         };
         stacks.reserve(in_advance).map_err(|_| Error::NoMemory)?;
         let threads = Threads::new(config, 0)?;
+        let idle = Idle::with(config.carriers.min(Self::SLEEPERS_IN_ADVANCE))?;
+        let rest = Rest::new(in_advance, config.expiry_ns())?;
         Ok(Arc::new_cyclic(|this| Self {
-            idle: Idle::with(config.carriers.min(Self::SLEEPERS_IN_ADVANCE)),
+            idle,
             threads,
             stacks,
             spin: SpinWait::default(),
-            rest: Rest::new(in_advance, config.expiry_ns()),
+            rest,
             carriers: config.carriers,
             working: AtomicUsize::new(0),
             standby: AtomicPtr::default(),
@@ -103,6 +105,11 @@ impl FiberEngine {
     fn grant(&self, pool: Arc<Pool>, index: usize) -> Result<(), SpawnError> {
         let stack = self.stacks.take()?;
         let mut slots = self.rest.lock();
+        if let Err(refused) = slots.reserve() {
+            drop(slots);
+            self.stacks.give_back(stack);
+            return Err(refused);
+        }
         let workers = slots.granted + 1;
         while slots.carriers < workers.min(self.carriers) {
             // If the system refuses further carriers it is asked again only now and then.
@@ -129,7 +136,8 @@ impl FiberEngine {
     fn start_carrier(&self, slots: &mut Slots<Slot>, pool: Arc<Pool>) -> Result<(), SpawnError> {
         let engine = self.this.upgrade().ok_or(SpawnError)?;
         let group = Arc::clone(slots.group.get_or_insert_default());
-        let inbox = self.take_inbox();
+        let inbox = self.take_inbox()?;
+        self.idle.reserve(inbox.index + 1)?;
         let (its_group, its_inbox) = (Arc::clone(&group), Arc::clone(&inbox));
         let live = move || Box::new(Carrier::new(pool, engine, its_group, its_inbox)).live();
         if self.threads.spawn(inbox.index, live).is_err() {
@@ -144,14 +152,22 @@ impl FiberEngine {
         Ok(())
     }
 
-    fn take_inbox(&self) -> Arc<Inbox> {
+    fn take_inbox(&self) -> Result<Arc<Inbox>, SpawnError> {
         let mut inboxes = self.inboxes.lock();
-        let index = inboxes.free.pop().unwrap_or_else(|| {
-            let next = inboxes.all.len();
-            inboxes.all.push(Arc::new(Inbox::new(next)));
-            next
-        });
-        Arc::clone(&inboxes.all[index])
+        let next = inboxes.all.len();
+        let free = inboxes.free.len();
+        // All of them may be free one day.
+        let for_free = inboxes.free.try_reserve(next + 1 - free);
+        for_free.map_err(|_| SpawnError)?;
+        let index = match inboxes.free.pop() {
+            Some(index) => index,
+            None => {
+                inboxes.all.try_reserve(1).map_err(|_| SpawnError)?;
+                inboxes.all.push(Arc::new(Inbox::new(next)));
+                next
+            }
+        };
+        Ok(Arc::clone(&inboxes.all[index]))
     }
 
     pub(super) fn free_inbox(&self, inbox: &Arc<Inbox>) {

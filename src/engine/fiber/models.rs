@@ -185,8 +185,8 @@ struct Yard {
 impl Yard {
     fn new() -> Arc<Self> {
         Arc::new(Self {
-            idle: Idle::with(1),
-            rest: Rest::new(1, u64::MAX),
+            idle: Idle::with(1).expect("there is memory"),
+            rest: Rest::new(1, u64::MAX).expect("there is memory"),
             tasks: AtomicUsize::new(0),
             group: CarrierGroup::default(),
             inbox: Arc::new(Inbox::new(0)),
@@ -244,7 +244,7 @@ fn f4_a_task_without_a_slot_is_taken_when_one_is_brought() {
 #[test]
 fn f5_a_carrier_that_is_shut_down_takes_no_fiber_of_its_successors() {
     explore(3, || {
-        let rest = Arc::new(Rest::new(1, u64::MAX));
+        let rest = Arc::new(Rest::new(1, u64::MAX).expect("there is memory"));
         let old = Arc::new(CarrierGroup::default());
         rest.lock().group = Some(Arc::clone(&old));
         let carrier = {
@@ -322,8 +322,8 @@ impl Carriers {
 fn f6_each_group_ends_once_and_leaves_no_slot() {
     explore(2, || {
         let world = Arc::new(Carriers {
-            idle: Idle::with(2),
-            rest: Rest::new(2, u64::MAX),
+            idle: Idle::with(2).expect("there is memory"),
+            rest: Rest::new(2, u64::MAX).expect("there is memory"),
             work: Default::default(),
             ended: AtomicUsize::new(0),
         });

@@ -6,7 +6,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::carrier_group::CarrierGroup;
+#[cfg(not(loom))]
+use crate::admission::SpawnError;
 use crate::engine::idle::{Idle, Sleeps};
+use crate::error::Error;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, fence, mutant};
 
 /// What the lock guards.
@@ -37,12 +40,29 @@ pub(super) struct Rest<S> {
     next_expiry: AtomicU64,
 }
 
+#[cfg(not(loom))]
+impl<S> Slots<S> {
+    /// Has memory for all that are granted and one more to be at rest, since a worker cannot be refused that.
+    pub(super) fn reserve(&mut self) -> Result<(), SpawnError> {
+        let all = self.granted + 1;
+        let (resting, kept) = (self.resting.len(), self.kept.len());
+        let for_resting = self.resting.try_reserve(all.saturating_sub(resting));
+        for_resting.map_err(|_| SpawnError)?;
+        let for_kept = self.kept.try_reserve(all.saturating_sub(kept));
+        for_kept.map_err(|_| SpawnError)
+    }
+}
+
 impl<S> Rest<S> {
     /// With memory for `slots` slots.
-    pub(super) fn new(slots: usize, expiry: u64) -> Self {
-        Self {
+    pub(super) fn new(slots: usize, expiry: u64) -> Result<Self, Error> {
+        let mut resting = VecDeque::new();
+        resting
+            .try_reserve_exact(slots)
+            .map_err(|_| Error::NoMemory)?;
+        Ok(Self {
             slots: Mutex::new(Slots {
-                resting: VecDeque::with_capacity(slots),
+                resting,
                 kept: Vec::new(),
                 granted: 0,
                 group: None,
@@ -52,7 +72,7 @@ impl<S> Rest<S> {
             expiry: AtomicU64::new(expiry),
             count: AtomicUsize::new(0),
             next_expiry: AtomicU64::new(u64::MAX),
-        }
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Slots<S>> {

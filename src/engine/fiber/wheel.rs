@@ -7,6 +7,8 @@
 
 #![forbid(unsafe_code)]
 
+use crate::memory;
+
 /// Nanoseconds in a slot of level 0, as a power of two.
 const TICK: u32 = 16;
 /// Slots in a level, as a power of two.
@@ -137,11 +139,19 @@ impl<T: Timed> Wheel<T> {
         if entries.capacity() == 0 {
             *entries = self.spare.pop().unwrap_or_default();
         }
+        memory::insist(|| entries.try_reserve(1));
         entry.what.put(Place {
             slot: place as u32,
             index: entries.len() as u32,
         });
         entries.push(entry);
+    }
+
+    /// Keeps an empty slot's memory for another, if there is room for it.
+    fn keep(spare: &mut Vec<Vec<Entry<T>>>, empty: Vec<Entry<T>>) {
+        if spare.try_reserve(1).is_ok() {
+            spare.push(empty);
+        }
     }
 
     /// Takes `what` out, which was put there. False if it has been given back.
@@ -158,7 +168,7 @@ impl<T: Timed> Wheel<T> {
         }
         if entries.is_empty() {
             let empty = std::mem::take(entries);
-            self.spare.push(empty);
+            Self::keep(&mut self.spare, empty);
             self.levels[level].mark(slot, false);
         }
         self.length -= 1;
@@ -202,7 +212,7 @@ impl<T: Timed> Wheel<T> {
                 self.insert(entry.at, entry.what);
             }
         }
-        self.spare.push(entries);
+        Self::keep(&mut self.spare, entries);
     }
 
     /// Moves the entries of coarser slots that begin at the current tick to finer levels.
@@ -219,7 +229,7 @@ impl<T: Timed> Wheel<T> {
                 self.place(entry);
             }
             if entries.capacity() > 0 {
-                self.spare.push(entries);
+                Self::keep(&mut self.spare, entries);
             }
         }
     }
@@ -268,6 +278,7 @@ impl<T: Timed> Wheel<T> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+
     use std::collections::BTreeMap;
 
     use super::*;

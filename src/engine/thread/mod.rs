@@ -19,6 +19,7 @@ use crate::config::Config;
 #[cfg(not(loom))]
 use crate::dump::{self, Pace};
 use crate::error::Error;
+use crate::memory;
 use crate::pool::Pool;
 use crate::stats::Stats;
 use crate::sync::{Mutex, SpinWait, looks, mutant, spin, spin_loop};
@@ -46,18 +47,19 @@ impl ThreadEngine {
         } else {
             0
         };
-        // What follows aborts where memory is short; so ask for as much first.
-        let mut probe: Vec<Slot> = Vec::new();
-        let with_the_rest = in_advance.saturating_add(in_advance / 4);
-        probe
-            .try_reserve_exact(with_the_rest)
+        let mut slots = Vec::new();
+        slots
+            .try_reserve_exact(in_advance)
             .map_err(|_| Error::NoMemory)?;
-        drop(probe);
-        let mut slots = Vec::with_capacity(in_advance);
-        slots.extend((0..in_advance).map(|index| Arc::new(Slot::new(index))));
+        for index in 0..in_advance {
+            // Of the reserve, where the system refuses more; there is some of it for the first of these only.
+            memory::check()?;
+            slots.push(Arc::new(Slot::new(index)));
+        }
         let threads = Threads::new(config, config.stack_size)?;
+        let idle = Idle::with(in_advance)?;
         Ok(Arc::new_cyclic(|this| Self {
-            idle: Idle::with(in_advance),
+            idle,
             slots: Mutex::new(slots),
             spin: SpinWait::default(),
             threads,
@@ -65,13 +67,16 @@ impl ThreadEngine {
         }))
     }
 
-    fn slot(&self, index: usize) -> Arc<Slot> {
+    /// The slot of a worker that is about to start. Room for it among the sleepers is there then.
+    fn slot(&self, index: usize) -> Result<Arc<Slot>, SpawnError> {
+        self.idle.reserve(index + 1)?;
         let mut slots = self.slots.lock();
         while slots.len() <= index {
+            slots.try_reserve(1).map_err(|_| SpawnError)?;
             let next = slots.len();
             slots.push(Arc::new(Slot::new(next)));
         }
-        Arc::clone(&slots[index])
+        Ok(Arc::clone(&slots[index]))
     }
 
     /// For each worker with a task: its index.
@@ -84,7 +89,7 @@ impl ThreadEngine {
 
     fn spawn(&self, pool: Arc<Pool>, index: usize, handoff: Handoff) -> Result<(), SpawnError> {
         let engine = self.this.upgrade().ok_or(SpawnError)?;
-        let slot = self.slot(index);
+        let slot = self.slot(index)?;
         let its_pool = Arc::clone(&pool);
         let live = move || Worker::new(its_pool, engine, slot, handoff).live();
         let begin = || self.threads.spawn(index, live);

@@ -38,7 +38,7 @@ struct Successor<'a>(&'a Worker, &'a Handoff);
 impl Workers for Successor<'_> {
     fn start(&self, index: usize) -> Result<(), SpawnError> {
         let Self(lost, handoff) = self;
-        let successor = lost.engine.slot(index);
+        let successor = lost.engine.slot(index)?;
         successor.counts.take_over(&lost.slot.counts);
         let started = lost
             .engine
