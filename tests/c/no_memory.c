@@ -4,10 +4,11 @@
  * The segments of a queue are aligned to lines of the cache, and this program answers for memory that is
  * aligned like that.
  */
-#include "spec.h"
+#include "child.h"
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <sys/resource.h>
 
 /* How many aligned allocations are still granted; below zero all are. */
 static long granted = -1;
@@ -241,4 +242,44 @@ SPEC(a_pool_that_was_refused_memory_can_be_released_and_rebooted)
     spec_destroy(pool);
 }
 
+/* Address space for that many bytes more than the process has. */
+static void limit_memory(size_t bytes)
+{
+    unsigned long pages = 0;
+    FILE *figures = fopen("/proc/self/statm", "r");
+    CHECK(figures != NULL && fscanf(figures, "%lu", &pages) == 1);
+    fclose(figures);
+    const rlim_t limit = pages * (unsigned long)sysconf(_SC_PAGESIZE) + bytes;
+    const struct rlimit both = {limit, limit};
+    CHECK_EQ(setrlimit(RLIMIT_AS, &both), 0);
+}
+
+static void allocate_in_advance(void *bytes)
+{
+    limit_memory(*(size_t *)bytes);
+    antpool_options_t options = spec_options();
+    options.pre_alloc = true;
+    antpool_t *pool = NULL;
+    const antpool_status_t status = antpool_new(20000, &options, &pool);
+    if (status != ANTPOOL_OK)
+        CHECK_STATUS(status, ANTPOOL_ERR_NO_MEMORY);
+    _exit(status == ANTPOOL_OK ? 42 : 0);
+}
+
+SPEC(what_pre_alloc_finds_no_memory_for_is_refused)
+{
+    spec_skip_if(SPEC_SANITIZED || spec_under_valgrind() || spec_emulated(),
+                 "the tool needs address space");
+    char said[1024];
+    int refused = 0, status = 0;
+    for (size_t bytes = 1 << 20; !(WIFEXITED(status) && WEXITSTATUS(status) == 42);
+         bytes += bytes / 8) {
+        status = child_run(allocate_in_advance, &bytes, said, sizeof said);
+        if (!WIFEXITED(status))
+            spec_fail(__FILE__, __LINE__, "with %zu bytes: status %#x: %s", bytes, (unsigned)status,
+                      said);
+        refused++;
+    }
+    CHECK_GE(refused, 5);
+}
 SPEC_MAIN()
