@@ -256,7 +256,7 @@ mod tests {
     fn labels_are_escaped_and_buckets_add_up() {
         assert_eq!(escape(&"a\"b\\c\nd"), "a\\\"b\\\\c\\nd");
         let histogram = crate::stats::Histogram::default();
-        for nanoseconds in [0, 63, 64, 1000, u64::MAX] {
+        for nanoseconds in [0, 64, 65, 1000, u64::MAX] {
             histogram.record(std::time::Duration::from_nanos(nanoseconds));
         }
         let mut text = String::new();

@@ -60,8 +60,9 @@ pub(crate) struct Histogram {
 impl Histogram {
     pub(crate) fn record(&self, time: Duration) {
         let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let bucket =
-            (u64::BITS - nanoseconds.leading_zeros()).saturating_sub(FIRST_BUCKET) as usize;
+        // The limit of a bucket belongs to it.
+        let bits = u64::BITS - nanoseconds.saturating_sub(1).leading_zeros();
+        let bucket = bits.saturating_sub(FIRST_BUCKET) as usize;
         let last = self.counts.len() - 1;
         // ORDERING: Relaxed; figures for people.
         self.total_ns.fetch_add(nanoseconds, Ordering::Relaxed);

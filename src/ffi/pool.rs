@@ -209,7 +209,8 @@ pub unsafe extern "C" fn antpool_is_closed(pool: *const antpool_t) -> bool {
 /// Growing starts workers for queued tasks and admits as many waiting callers as now fit. Shrinking
 /// never interrupts a task: surplus idle workers exit at once, surplus busy ones when their task
 /// ends. The new capacity binds every submit that begins after this has returned, and the number of tasks that
-/// run at once. (On fibers each carrier may be about to begin one task more when this returns.)
+/// run at once. (On fibers each carrier may be about to begin one task more when this returns. On threads one task more
+/// may run, once, if the pool is tuned to fewer several times while one task ends.)
 ///
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `capacity` is not 1 to ANTPOOL_CAPACITY_MAX.
 /// - ANTPOOL_ERR_UNSUPPORTED: the pool is unlimited or was made with pre_alloc; nothing changed.

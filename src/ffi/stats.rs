@@ -69,8 +69,8 @@ pub struct antpool_stats_t {
     pub queue_time_max_ns: u64,
     /// Tasks that were sampled: the first of each submitting thread, and then one in 64.
     pub queue_time_samples: u64,
-    /// The same by powers of two: how many of them waited for less than 64 ns, less than 128 ns and so on; the last for
-    /// 2^36 ns, which is about 69 s, or longer. Each is in one of them.
+    /// The same by powers of two: how many of them waited for at most 64 ns, at most 128 ns and so on; the last for
+    /// longer than 2^36 ns, which is about 69 s. Each is in one of them.
     pub queue_time_counts: [u64; 32],
     /// Nanoseconds that the sampled tasks ran, summed. A task that ended its thread is not in it.
     pub run_time_total_ns: u64,
