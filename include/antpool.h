@@ -1730,7 +1730,8 @@ enum antpool_status_t antpool_completions_destroy(struct antpool_completions_t *
  * Growing starts workers for queued tasks and admits as many waiting callers as now fit. Shrinking
  * never interrupts a task: surplus idle workers exit at once, surplus busy ones when their task
  * ends. The new capacity binds every submit that begins after this has returned, and the number of tasks that
- * run at once. (On fibers each carrier may be about to begin one task more when this returns.)
+ * run at once. (On fibers each carrier may be about to begin one task more when this returns. On threads one task more
+ * may run, once, if the pool is tuned to fewer several times while one task ends.)
  *
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `pool` is NULL, or `capacity` is not 1 to ANTPOOL_CAPACITY_MAX.
  * - ANTPOOL_ERR_UNSUPPORTED: the pool is unlimited or was made with pre_alloc; nothing changed.
@@ -2092,8 +2093,8 @@ typedef struct antpool_stats_t {
      */
     uint64_t queue_time_samples;
     /**
-     * The same by powers of two: how many of them waited for less than 64 ns, less than 128 ns and so on; the last for
-     * 2^36 ns, which is about 69 s, or longer. Each is in one of them.
+     * The same by powers of two: how many of them waited for at most 64 ns, at most 128 ns and so on; the last for
+     * longer than 2^36 ns, which is about 69 s. Each is in one of them.
      */
     uint64_t queue_time_counts[32];
     /**
