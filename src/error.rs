@@ -1,5 +1,7 @@
 //! Why a call was turned away. The one error type of the core.
 
+use std::collections::TryReserveError;
+
 /// Why nothing was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Error {
@@ -41,4 +43,10 @@ pub(crate) enum Error {
     InvalidPoolCount,
     /// Not possible on this pool or in this version.
     Unsupported,
+}
+
+impl From<TryReserveError> for Error {
+    fn from(_: TryReserveError) -> Self {
+        Self::NoMemory
+    }
 }

@@ -97,7 +97,7 @@ fn select(
     let bits = usize::BITS as usize;
     let set = |wanted: bool| -> Result<Vec<usize>, Error> {
         let (mut set, words) = (Vec::new(), number / bits + 1);
-        set.try_reserve_exact(words).map_err(|_| Error::NoMemory)?;
+        set.try_reserve_exact(words)?;
         set.resize(words, 0);
         set[number / bits] = usize::from(wanted) << (number % bits);
         Ok(set)

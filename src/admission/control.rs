@@ -127,8 +127,7 @@ impl Control {
             (0, 0)
         };
         let mut free = BinaryHeap::new();
-        free.try_reserve_exact(workers)
-            .map_err(|_| Error::NoMemory)?;
+        free.try_reserve_exact(workers)?;
         Ok(Self {
             capacity,
             live: 0,

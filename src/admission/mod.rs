@@ -20,6 +20,8 @@ mod wait_queue;
 mod waiter;
 mod word;
 
+use std::collections::TryReserveError;
+
 use crossbeam_utils::CachePadded;
 
 use crate::clock::Deadline;
@@ -40,6 +42,12 @@ use word::{CLOSED, FINISH, METERED_WORD, WAITERS, Word};
 /// The system refused a worker.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SpawnError;
+
+impl From<TryReserveError> for SpawnError {
+    fn from(_: TryReserveError) -> Self {
+        Self
+    }
+}
 
 /// What starts workers. Called with the gate locked, so it must not call the gate.
 pub(crate) trait Workers {

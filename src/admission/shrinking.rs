@@ -30,13 +30,10 @@ impl Metering {
     /// workers.
     fn new(indices: usize) -> Result<Self, Error> {
         let mut counted = Vec::new();
-        counted
-            .try_reserve_exact(indices + 1)
-            .map_err(|_| Error::NoMemory)?;
+        counted.try_reserve_exact(indices + 1)?;
         counted.resize(indices + 1, false);
         let mut held = VecDeque::new();
-        held.try_reserve_exact(indices + 1)
-            .map_err(|_| Error::NoMemory)?;
+        held.try_reserve_exact(indices + 1)?;
         Ok(Self {
             running: 0,
             leaving: 0,

@@ -145,9 +145,7 @@ impl WaiterCache {
 
     /// Has as many more at hand, or nothing has happened.
     pub(super) fn reserve(&mut self, count: usize) -> Result<(), Error> {
-        self.spare
-            .try_reserve(count + self.taken)
-            .map_err(|_| Error::NoMemory)?;
+        self.spare.try_reserve(count + self.taken)?;
         while self.spare.len() < count {
             self.spare.push(Arc::default());
         }
@@ -156,9 +154,7 @@ impl WaiterCache {
 
     /// Has memory for the day on which one more than now is given back.
     pub(super) fn reserve_one(&mut self) -> Result<(), Error> {
-        self.spare
-            .try_reserve(self.taken + 1)
-            .map_err(|_| Error::NoMemory)
+        Ok(self.spare.try_reserve(self.taken + 1)?)
     }
 
     /// Takes a waiter.
@@ -240,7 +236,7 @@ impl WaitQueue {
 
     /// Has memory for one caller more.
     pub(super) fn reserve_one(&mut self) -> Result<(), Error> {
-        self.callers.try_reserve(1).map_err(|_| Error::NoMemory)
+        Ok(self.callers.try_reserve(1)?)
     }
 
     pub(super) fn join(&mut self, waiter: Arc<Waiter>, worker: bool) {

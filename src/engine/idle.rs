@@ -49,8 +49,7 @@ impl<S: Sleeps> Idle<S> {
     /// With memory for this number of sleepers.
     pub(super) fn with(sleepers: usize) -> Result<Self, Error> {
         let mut list = VecDeque::new();
-        list.try_reserve_exact(sleepers)
-            .map_err(|_| Error::NoMemory)?;
+        list.try_reserve_exact(sleepers)?;
         Ok(Self {
             state: CachePadded::new(AtomicU64::new(0)),
             spinning_until: CachePadded::new(AtomicU64::new(0)),
@@ -62,7 +61,7 @@ impl<S: Sleeps> Idle<S> {
     pub(super) fn reserve(&self, sleepers: usize) -> Result<(), SpawnError> {
         let mut list = self.sleepers.lock();
         let more = sleepers.saturating_sub(list.len());
-        list.try_reserve(more).map_err(|_| SpawnError)
+        Ok(list.try_reserve(more)?)
     }
 
     /// Starts a worker by `begin`: it searches from then on, although its thread has not begun yet. Tasks that

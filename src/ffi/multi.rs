@@ -31,10 +31,6 @@ pub enum antpool_strategy_t {
 /// use one at the same time.
 #[derive(Debug)]
 pub struct antpool_multi_t {
-    #[allow(
-        clippy::vec_box,
-        reason = "a pool's callbacks have the address of its handle"
-    )]
     pools: Vec<OwnedHandle>,
     strategy: antpool_strategy_t,
     /// Counts the tasks that were given out one after the other.
@@ -60,9 +56,7 @@ impl Inside<'_> {
     fn keep(self) -> Result<Vec<Arc<Pool>>, Error> {
         let mut pools = Vec::new();
         let count = self.multi.pools.len();
-        pools
-            .try_reserve_exact(count)
-            .map_err(|_| Error::NoMemory)?;
+        pools.try_reserve_exact(count)?;
         for pool in self.pools() {
             pools.push(pool.keep_alive().ok_or(Error::Closed)?);
         }
@@ -198,9 +192,7 @@ unsafe fn make(
         strategy,
         next: AtomicUsize::new(0),
     };
-    made.pools
-        .try_reserve_exact(pools)
-        .map_err(|_| Error::NoMemory)?;
+    made.pools.try_reserve_exact(pools)?;
     for _ in 0..pools {
         // SAFETY: the caller's promise.
         match unsafe { make_handle(capacity_each, func.flatten(), options) } {

@@ -226,9 +226,7 @@ impl Channel {
     pub(crate) fn make(capacity: usize) -> Result<*mut Self, Error> {
         fork::watch();
         let mut values = Vec::new();
-        values
-            .try_reserve_exact(capacity)
-            .map_err(|_| Error::NoMemory)?;
+        values.try_reserve_exact(capacity)?;
         values.resize(capacity, ptr::null_mut());
         let channel = try_box(Self {
             born: fork::generation(),

@@ -17,7 +17,7 @@ pub(crate) fn explore(_preemptions: usize, model: impl Fn() + Send + Sync + 'sta
 
 /// Every deadline that was set so far passes: models set deadlines of a millisecond, of Miri's own clock.
 pub(crate) fn advance() {
-    std::thread::sleep(Duration::from_millis(2));
+    crate::clock::sleep(Duration::from_millis(2));
 }
 
 /// Threads, with loom's interface.

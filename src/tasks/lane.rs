@@ -92,7 +92,7 @@ impl Waiting {
     fn push_back(&mut self, call: Call) -> Result<(), Error> {
         let part = match &mut self.rest {
             None if self.first.len() < Self::PART => {
-                (self.first.try_reserve(1)).map_err(|_| Error::NoMemory)?;
+                self.first.try_reserve(1)?;
                 &mut self.first
             }
             rest => Self::last_part(rest)?,
@@ -110,9 +110,8 @@ impl Waiting {
         };
         if parts.back().is_none_or(|part| part.len() == Self::PART) {
             let mut part = VecDeque::new();
-            part.try_reserve_exact(Self::PART)
-                .map_err(|_| Error::NoMemory)?;
-            parts.try_reserve(1).map_err(|_| Error::NoMemory)?;
+            part.try_reserve_exact(Self::PART)?;
+            parts.try_reserve(1)?;
             parts.push_back(part);
         }
         parts.back_mut().ok_or(Error::NoMemory)

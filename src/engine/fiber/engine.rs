@@ -157,12 +157,11 @@ impl FiberEngine {
         let next = inboxes.all.len();
         let free = inboxes.free.len();
         // All of them may be free one day.
-        let for_free = inboxes.free.try_reserve(next + 1 - free);
-        for_free.map_err(|_| SpawnError)?;
+        inboxes.free.try_reserve(next + 1 - free)?;
         let index = match inboxes.free.pop() {
             Some(index) => index,
             None => {
-                inboxes.all.try_reserve(1).map_err(|_| SpawnError)?;
+                inboxes.all.try_reserve(1)?;
                 inboxes.all.push(Arc::new(Inbox::new(next)));
                 next
             }

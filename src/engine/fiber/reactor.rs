@@ -114,10 +114,9 @@ impl<F: Waits> Reactor<F> {
         if fd < 0 {
             return Err(Error::InvalidArgument);
         }
-        let reserved = self.entries.try_reserve(1);
-        reserved.map_err(|_| Error::NoMemory)?;
+        self.entries.try_reserve(1)?;
         let entry = self.entries.entry(fd).or_insert_with(FdEntry::new);
-        entry.waiters.try_reserve(1).map_err(|_| Error::NoMemory)?;
+        entry.waiters.try_reserve(1)?;
         entry.waiters.push(Waiter { fiber, interest });
         self.waits += 1;
         let mut armed = self.rearm(fd);

@@ -46,10 +46,8 @@ impl<S> Slots<S> {
     pub(super) fn reserve(&mut self) -> Result<(), SpawnError> {
         let all = self.granted + 1;
         let (resting, kept) = (self.resting.len(), self.kept.len());
-        let for_resting = self.resting.try_reserve(all.saturating_sub(resting));
-        for_resting.map_err(|_| SpawnError)?;
-        let for_kept = self.kept.try_reserve(all.saturating_sub(kept));
-        for_kept.map_err(|_| SpawnError)
+        self.resting.try_reserve(all.saturating_sub(resting))?;
+        Ok(self.kept.try_reserve(all.saturating_sub(kept))?)
     }
 }
 
@@ -57,9 +55,7 @@ impl<S> Rest<S> {
     /// With memory for `slots` slots.
     pub(super) fn new(slots: usize, expiry: u64) -> Result<Self, Error> {
         let mut resting = VecDeque::new();
-        resting
-            .try_reserve_exact(slots)
-            .map_err(|_| Error::NoMemory)?;
+        resting.try_reserve_exact(slots)?;
         Ok(Self {
             slots: Mutex::new(Slots {
                 resting,

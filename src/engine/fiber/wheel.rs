@@ -278,7 +278,6 @@ impl<T: Timed> Wheel<T> {
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
-
     use std::collections::BTreeMap;
 
     use super::*;

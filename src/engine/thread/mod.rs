@@ -48,9 +48,7 @@ impl ThreadEngine {
             0
         };
         let mut slots = Vec::new();
-        slots
-            .try_reserve_exact(in_advance)
-            .map_err(|_| Error::NoMemory)?;
+        slots.try_reserve_exact(in_advance)?;
         for index in 0..in_advance {
             // Of the reserve, where the system refuses more; there is some of it for the first of these only.
             memory::check()?;
@@ -72,7 +70,7 @@ impl ThreadEngine {
         self.idle.reserve(index + 1)?;
         let mut slots = self.slots.lock();
         while slots.len() <= index {
-            slots.try_reserve(1).map_err(|_| SpawnError)?;
+            slots.try_reserve(1)?;
             let next = slots.len();
             slots.push(Arc::new(Slot::new(next)));
         }
