@@ -2174,6 +2174,7 @@ enum antpool_status_t antpool_dump(const struct antpool_t *pool,
  *
  * - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` cannot be written to.
  * - ANTPOOL_ERR_TIMED_OUT: `fd` does not block, and had no room for a second.
+ * - ANTPOOL_ERR_NO_MEMORY: the system refused memory; nothing was written.
  */
 ANTPOOL_API
 ANTPOOL_MUST_USE

@@ -6,6 +6,7 @@ use std::fmt::{self, Display, Write};
 use std::sync::{Arc, Weak};
 
 use crate::dump::{Bytes, lock_soon};
+use crate::error::Error;
 use crate::fork;
 use crate::pool::Pool;
 use crate::stats::{Stats, Times};
@@ -57,7 +58,7 @@ pub(crate) fn register(pool: &Arc<Pool>) {
 }
 
 /// One look at a pool.
-struct Seen {
+pub(crate) struct Seen {
     labels: String,
     stats: Stats,
 }
@@ -70,23 +71,24 @@ fn escape(text: &impl Display) -> String {
         .replace('\n', "\\n")
 }
 
-fn look() -> Vec<Seen> {
-    let pools: Vec<(u64, Arc<Pool>)> = match lock() {
-        Some(registry) if registry.generation == fork::generation() => registry
-            .pools
-            .iter()
-            .filter_map(|(number, pool)| Some((*number, pool.upgrade()?)))
-            .collect(),
-        _ => Vec::new(),
-    };
-    let seen = pools.iter().map(|(number, pool)| {
+/// What all pools are like now.
+pub(crate) fn look() -> Result<Vec<Seen>, Error> {
+    let mut pools: Vec<(u64, Arc<Pool>)> = Vec::new();
+    if let Some(registry) = lock().filter(|registry| registry.generation == fork::generation()) {
+        pools.try_reserve_exact(registry.pools.len())?;
+        let there = registry.pools.iter();
+        pools.extend(there.filter_map(|(number, pool)| Some((*number, pool.upgrade()?))));
+    }
+    let mut seen = Vec::new();
+    seen.try_reserve_exact(pools.len())?;
+    seen.extend(pools.iter().map(|(number, pool)| {
         let name = escape(&Bytes(pool.name().to_bytes()));
         Seen {
             labels: format!("pool=\"{name}\",id=\"{number}\""),
             stats: pool.stats(),
         }
-    });
-    seen.collect()
+    }));
+    Ok(seen)
 }
 
 /// A family of figures: its name, its kind, what it says, and the figure of a pool.
@@ -202,9 +204,8 @@ fn write_histogram(out: &mut dyn Write, name: &str, labels: &str, times: &Times)
     writeln!(out, "antpool_{name}_seconds_count{{{labels}}} {all}")
 }
 
-/// Writes everything.
-pub(crate) fn write(out: &mut dyn Write) -> fmt::Result {
-    let pools = look();
+/// Writes everything that was seen.
+pub(crate) fn write(out: &mut dyn Write, pools: &[Seen]) -> fmt::Result {
     let head = |out: &mut dyn Write, name: &str, kind: &str, what: &str| {
         writeln!(out, "# TYPE antpool_{name} {kind}")?;
         writeln!(out, "# HELP antpool_{name} {what}")
@@ -215,7 +216,7 @@ pub(crate) fn write(out: &mut dyn Write) -> fmt::Result {
         "gauge",
         "The most workers; of a pool without a limit there is none.",
     )?;
-    for Seen { labels, stats } in &pools {
+    for Seen { labels, stats } in pools {
         if let Some(capacity) = stats.capacity {
             writeln!(out, "antpool_capacity{{{labels}}} {capacity}")?;
         }
@@ -223,7 +224,7 @@ pub(crate) fn write(out: &mut dyn Write) -> fmt::Result {
     for (name, kind, what, figure) in FAMILIES {
         head(out, name, kind, what)?;
         let suffix = if *kind == "counter" { "_total" } else { "" };
-        for Seen { labels, stats } in &pools {
+        for Seen { labels, stats } in pools {
             writeln!(out, "antpool_{name}{suffix}{{{labels}}} {}", figure(stats))?;
         }
     }
@@ -233,7 +234,7 @@ pub(crate) fn write(out: &mut dyn Write) -> fmt::Result {
         "histogram",
         "Time from acceptance to start, of sampled tasks.",
     )?;
-    for Seen { labels, stats } in &pools {
+    for Seen { labels, stats } in pools {
         write_histogram(out, "queue_time", labels, &stats.queue_time)?;
     }
     head(
@@ -242,7 +243,7 @@ pub(crate) fn write(out: &mut dyn Write) -> fmt::Result {
         "histogram",
         "Time that sampled tasks ran.",
     )?;
-    for Seen { labels, stats } in &pools {
+    for Seen { labels, stats } in pools {
         write_histogram(out, "run_time", labels, &stats.run_time)?;
     }
     writeln!(out, "# EOF")

@@ -160,6 +160,7 @@ impl WaiterCache {
     /// Takes a waiter.
     pub(super) fn take(&mut self) -> Arc<Waiter> {
         self.taken += 1;
+        memory::insist(|| self.spare.try_reserve(self.taken));
         let waiter = self.spare.pop().unwrap_or_default();
         // ORDERING: Relaxed; the gate's lock orders it. A wake left over in the parker is harmless:
         // whoever sleeps looks at the outcome again.

@@ -17,6 +17,9 @@ const SLEEPING: u64 = 1;
 /// One searching worker, which will look at the queue before it sleeps: the bits above.
 const SEARCHING: u64 = 1 << 24;
 
+/// Sleepers that are woken with one lock, so that nothing is allocated for those who wake all.
+const TOGETHER: usize = 64;
+
 fn sleeping(state: u64) -> u64 {
     state & (SEARCHING - 1)
 }
@@ -177,17 +180,25 @@ impl<S: Sleeps> Idle<S> {
     pub(super) fn wake_all(&self) {
         // ORDERING: [T2]
         fence(Ordering::SeqCst);
-        let woken = {
-            let mut sleepers = self.sleepers.lock();
-            let woken: Vec<Arc<S>> = sleepers.drain(..).collect();
-            let count = woken.len() as u64;
-            // ORDERING: [T1]
-            self.state
-                .fetch_add((SEARCHING - SLEEPING) * count, Ordering::SeqCst);
-            woken
-        };
-        for slot in woken {
-            slot.wake();
+        // Those that sleep now: who falls asleep later looks after the fence.
+        let mut left = usize::MAX;
+        while left > 0 {
+            let mut woken = [const { None }; TOGETHER];
+            {
+                let mut sleepers = self.sleepers.lock();
+                left = left.min(sleepers.len());
+                let count = left.min(TOGETHER);
+                for (place, slot) in woken.iter_mut().zip(sleepers.drain(..count)) {
+                    *place = Some(slot);
+                }
+                left -= count;
+                // ORDERING: [T1]
+                self.state
+                    .fetch_add((SEARCHING - SLEEPING) * count as u64, Ordering::SeqCst);
+            }
+            for slot in woken.into_iter().flatten() {
+                slot.wake();
+            }
         }
     }
 

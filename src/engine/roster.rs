@@ -94,6 +94,7 @@ impl Roster {
                 return index;
             }
             let parker = Arc::new(Parker::default());
+            memory::insist(|| taken.waiting.try_reserve(1));
             taken.waiting.push_back(Arc::clone(&parker));
             drop(taken);
             parker.park_until(Deadline::NEVER);

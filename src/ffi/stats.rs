@@ -13,6 +13,8 @@ use crate::dump::Output;
 use crate::errno::Errno;
 use crate::error::Error;
 #[cfg(not(loom))]
+use crate::memory;
+#[cfg(not(loom))]
 use crate::metrics;
 use crate::stats::Stats;
 
@@ -215,6 +217,7 @@ pub unsafe extern "C" fn antpool_dump(pool: *const antpool_t, fd: c_int) -> antp
 ///
 /// - ANTPOOL_ERR_INVALID_ARGUMENT: `fd` cannot be written to.
 /// - ANTPOOL_ERR_TIMED_OUT: `fd` does not block, and had no room for a second.
+/// - ANTPOOL_ERR_NO_MEMORY: the system refused memory; nothing was written.
 #[cfg(not(loom))]
 #[unsafe(no_mangle)]
 #[must_use]
@@ -223,8 +226,12 @@ pub extern "C" fn antpool_metrics(fd: c_int) -> antpool_status_t {
         return Error::InvalidArgument.into();
     }
     let _errno = Errno::kept();
+    let pools = match memory::check().and_then(|()| metrics::look()) {
+        Ok(pools) => pools,
+        Err(error) => return error.into(),
+    };
     let mut output = Output::to(fd);
-    match metrics::write(&mut output) {
+    match metrics::write(&mut output, &pools) {
         Ok(()) => output.end().into(),
         Err(_) => Error::InvalidArgument.into(),
     }

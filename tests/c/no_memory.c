@@ -271,15 +271,16 @@ SPEC(what_pre_alloc_finds_no_memory_for_is_refused)
     spec_skip_if(SPEC_SANITIZED || spec_under_valgrind() || spec_emulated(),
                  "the tool needs address space");
     char said[1024];
-    int refused = 0, status = 0;
-    for (size_t bytes = 1 << 20; !(WIFEXITED(status) && WEXITSTATUS(status) == 42);
-         bytes += bytes / 8) {
-        status = child_run(allocate_in_advance, &bytes, said, sizeof said);
-        if (!WIFEXITED(status))
+    int refused = 0;
+    for (size_t bytes = 1 << 20;; bytes += bytes / 8, refused++) {
+        const int status = child_run(allocate_in_advance, &bytes, said, sizeof said);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 42)
+            break;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
             spec_fail(__FILE__, __LINE__, "with %zu bytes: status %#x: %s", bytes, (unsigned)status,
                       said);
-        refused++;
     }
     CHECK_GE(refused, 5);
 }
+
 SPEC_MAIN()

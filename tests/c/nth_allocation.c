@@ -204,9 +204,13 @@ static void live(void *unused)
     spec_destroy(pool);
 }
 
+static antpool_sem_t go = ANTPOOL_SEM_INIT(0);
+
+/* Each has a worker of its own until all have one; then they sleep, and so do their workers when they end. */
 static void nap(void *ran)
 {
-    antpool_sleep_ms(spec_on_fibers() ? 20 : 1);
+    CHECK_STATUS(antpool_sem_wait(&go), ANTPOOL_OK);
+    antpool_sleep_ms(5);
     count_add((count_t *)ran, 1);
 }
 
@@ -214,7 +218,7 @@ static void nap(void *ran)
 static void live_with_many(void *unused)
 {
     (void)unused;
-    const long workers = spec_on_fibers() ? 4000 : 1100;
+    const long workers = spec_on_fibers() ? 12000 : 1100;
     antpool_options_t options = spec_options();
     options.carriers = 2;
     options.stack_size = 64 << 10;
@@ -224,6 +228,8 @@ static void live_with_many(void *unused)
     count_t ran = COUNT_INIT;
     for (long i = 0; i < 2 * workers; i++)
         GRANTED(antpool_submit(pool, nap, &ran));
+    CHECK_EQ(antpool_running(pool), workers);
+    CHECK_STATUS(antpool_sem_post(&go, (uint32_t)(2 * workers)), ANTPOOL_OK);
     GRANTED(antpool_wait(pool));
     CHECK_EQ(count_get(&ran), 2 * workers);
     spec_destroy(pool);
@@ -232,7 +238,7 @@ static void live_with_many(void *unused)
     options.pre_alloc = true;
     options.stack_size = 64 << 10;
     GRANTED(antpool_new(spec_on_fibers() ? 2000 : 50000, &options, &pool));
-    GRANTED(antpool_submit(pool, nap, &ran));
+    GRANTED(antpool_submit(pool, count_task, &ran));
     GRANTED(antpool_wait(pool));
     spec_destroy(pool);
 }

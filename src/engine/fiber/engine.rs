@@ -135,17 +135,18 @@ impl FiberEngine {
 
     fn start_carrier(&self, slots: &mut Slots<Slot>, pool: Arc<Pool>) -> Result<(), SpawnError> {
         let engine = self.this.upgrade().ok_or(SpawnError)?;
-        let group = Arc::clone(slots.group.get_or_insert_default());
         let inbox = self.take_inbox()?;
-        self.idle.reserve(inbox.index + 1)?;
+        let group = Arc::clone(slots.group.get_or_insert_default());
         let (its_group, its_inbox) = (Arc::clone(&group), Arc::clone(&inbox));
         let live = move || Box::new(Carrier::new(pool, engine, its_group, its_inbox)).live();
-        if self.threads.spawn(inbox.index, live).is_err() {
+        let started = self.idle.reserve(inbox.index + 1);
+        let started = started.and_then(|()| self.threads.spawn(inbox.index, live));
+        if started.is_err() {
             self.free_inbox(&inbox);
             if slots.carriers == 0 {
                 slots.group = None;
             }
-            return Err(SpawnError);
+            return started;
         }
         group.one_joins();
         slots.carriers += 1;

@@ -154,6 +154,11 @@ impl Stacks {
     }
 
     fn add_slab(&self, slabs: &mut Slabs) -> Result<(), SpawnError> {
+        // Each may have free stacks one day, or be gone.
+        let all = slabs.all.len() + 1;
+        slabs.all.try_reserve(1)?;
+        slabs.with_free.try_reserve(all - slabs.with_free.len())?;
+        slabs.gone.try_reserve(all - slabs.gone.len())?;
         let slab = Slab {
             start: map(self.slab_bytes())?,
             free: u64::MAX >> (64 - self.in_slab),
